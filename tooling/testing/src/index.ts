@@ -1,0 +1,2 @@
+export { expectClose, maxRelativeError } from "./close.ts";
+export { shared } from "./shared.ts";

@@ -1,0 +1,15 @@
+import { defineConfig } from "tsup";
+
+/** The one build preset: ESM, source maps, declarations; a package's tsup.config.ts is two lines. */
+export const library = (entry = ["src/index.ts"], overrides = {}) =>
+  defineConfig({
+    entry,
+    format: ["esm"],
+    target: "es2022",
+    dts: { compilerOptions: { customConditions: [], composite: false } },
+    sourcemap: true,
+    clean: true,
+    treeshake: true,
+    splitting: true,
+    ...overrides,
+  });
