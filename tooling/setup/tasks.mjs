@@ -1,0 +1,75 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { pnpmEnv } from "./install.mjs";
+import { binOf, root, run, SetupError, userFolder } from "./process.mjs";
+import { runTests } from "./test.mjs";
+
+const node = (file, args, options) => run([process.execPath, file, ...args], options);
+const status = async (ended) => (await ended).status;
+
+/** Runs the steps in order, all of them, and gives the first status that is not 0. */
+async function all(...steps) {
+  let first = 0;
+  for (const step of steps) {
+    const { status } = await step();
+    if (first === 0) first = status;
+  }
+  return first;
+}
+
+/** What each root script does once set-up is done; `build` names what has to be built before. */
+export const tasks = {
+  demo: {
+    build: "cli",
+    run: (args) => status(node(join(root, "apps/cli/dist/demo.js"), args, { cwd: userFolder() })),
+  },
+  vitrail: {
+    build: "cli",
+    run: (args) => status(node(join(root, "apps/cli/dist/vitrail.js"), args, { cwd: userFolder() })),
+  },
+  web: {
+    build: "web",
+    run: (args) => {
+      const folder = join(root, "apps/web");
+      return status(node(binOf("vite", "vite", folder), ["preview", ...args], { cwd: folder }));
+    },
+  },
+  test: { build: "all", runsUnbuilt: true, run: runTests },
+  build: { build: "all", run: async () => 0 },
+  typecheck: {
+    run: () => {
+      const tsc = binOf("typescript", "tsc");
+      const projects = ["tsconfig.json", "apps/web/tsconfig.json"];
+      return all(...projects.map((project) => () => node(tsc, ["--noEmit", "-p", project])));
+    },
+  },
+  check: {
+    run: () =>
+      all(
+        () => node(binOf("@biomejs/biome"), ["check", "--error-on-warnings", "."]),
+        () => node(binOf("knip"), ["--no-progress"]),
+      ),
+  },
+  publint: {
+    build: "all",
+    run: () => {
+      const args = ["run", "publint", "--output-logs=errors-only", "--ui=stream", "--no-update-notifier"];
+      return status(node(binOf("turbo"), args, { env: pnpmEnv() }));
+    },
+  },
+  bench: {
+    build: "all",
+    run: (names) => {
+      const folder = join(root, "bench");
+      const found = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".bench.mjs")) : [];
+      const wanted = found.filter((name) => names.length === 0 || names.includes(name.replace(".bench.mjs", "")));
+      if (wanted.length === 0) throw new SetupError(`no such benchmark; there are: ${found.join(", ") || "none"}`);
+      return all(...wanted.map((name) => () => node(join(folder, name), [])));
+    },
+  },
+  docs: { build: "all", run: (args) => status(node(binOf("typedoc"), args)) },
+  rehearse: {
+    build: "all",
+    run: (args) => status(node(join(root, "tooling/publish/rehearse.mjs"), args, { env: pnpmEnv() })),
+  },
+};
