@@ -2,5 +2,19 @@
  * The one door to TensorFlow.js: every other package imports its ops, types and backends from here.
  * @module
  */
+export { gelu, geluTanh, quickGelu } from "./activations.ts";
+export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
+export {
+  type BackendAttempt,
+  type BackendName,
+  type BackendOptions,
+  type BackendReport,
+  currentBackend,
+  useBackend,
+} from "./backend.ts";
+export { dropout, dropPath } from "./dropout.ts";
+export { BackendError, type BackendErrorCode } from "./errors.ts";
+export { layerNorm } from "./norm.ts";
 export * from "./ops.ts";
+export { createRng, type Rng } from "./rng.ts";
 export type { NamedTensor, StateDict } from "./state-dict.ts";
