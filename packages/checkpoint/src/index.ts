@@ -1,1 +1,14 @@
-export {};
+export type { Checkpoint } from "./checkpoint.ts";
+export type { DType } from "./dtype.ts";
+export type { EncodeOptions, TensorSource } from "./encode.ts";
+export { encodeSafetensors, safetensorsChunks } from "./encode.ts";
+export type { CheckpointErrorCode } from "./errors.ts";
+export { CheckpointError, isCheckpointError } from "./errors.ts";
+export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from "./half.ts";
+export { readCheckpoint } from "./read.ts";
+export type { ShardIndex } from "./sharded.ts";
+export { parseShardIndex, readSharded } from "./sharded.ts";
+export type { Storage } from "./storage.ts";
+export { memoryStorage, sliceStorage } from "./storage.ts";
+export type { CheckpointTensor, TensorView } from "./tensor.ts";
+export { viewTensor } from "./tensor.ts";

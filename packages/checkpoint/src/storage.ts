@@ -1,0 +1,68 @@
+import { CheckpointError } from "./errors.ts";
+
+/**
+ * Bytes that are read when they are asked for: a file, a range of a file, memory.
+ * Whoever implements it returns exactly `end - begin` bytes or throws.
+ */
+export interface Storage {
+  /** The length in bytes. */
+  readonly byteLength: number;
+  /** The bytes `begin` to `end` (exclusive). They may share memory with the storage: treat them as read-only. */
+  bytes(begin: number, end: number): Uint8Array;
+  /** Frees what the storage holds (a file descriptor), where it holds something. */
+  close?(): void;
+}
+
+/** Bytes in memory as a {@link Storage}. Nothing is copied. */
+export function memoryStorage(data: Uint8Array): Storage {
+  return {
+    byteLength: data.byteLength,
+    bytes(begin: number, end: number): Uint8Array {
+      checkRange(begin, end, data.byteLength);
+      return data.subarray(begin, end);
+    },
+  };
+}
+
+/** The bytes `begin` to `end` of another storage, as a storage of its own. Nothing is read. */
+export function sliceStorage(parent: Storage, begin: number, end: number): Storage {
+  checkRange(begin, end, parent.byteLength);
+  return new Slice(parent, begin, end - begin);
+}
+
+// A class and not a closure: a checkpoint has one of these for each of its tensors.
+class Slice implements Storage {
+  readonly parent: Storage;
+  readonly begin: number;
+  readonly byteLength: number;
+
+  constructor(parent: Storage, begin: number, byteLength: number) {
+    this.parent = parent;
+    this.begin = begin;
+    this.byteLength = byteLength;
+  }
+
+  bytes(begin: number, end: number): Uint8Array {
+    checkRange(begin, end, this.byteLength);
+    return this.parent.bytes(this.begin + begin, this.begin + end);
+  }
+}
+
+/** Reads from any storage, and holds it to its word. */
+export function readBytes(storage: Storage, begin: number, end: number, file?: string): Uint8Array {
+  const bytes = storage.bytes(begin, end);
+  if (bytes.byteLength !== end - begin) {
+    throw new CheckpointError(
+      "read-failed",
+      `asked for the bytes ${begin} to ${end}, got ${bytes.byteLength} of ${end - begin}; did the file change while it was read?`,
+      file,
+    );
+  }
+  return bytes;
+}
+
+function checkRange(begin: number, end: number, length: number): void {
+  if (!(Number.isSafeInteger(begin) && Number.isSafeInteger(end) && 0 <= begin && begin <= end && end <= length)) {
+    throw new CheckpointError("read-failed", `the bytes ${begin} to ${end} are outside a storage of ${length} bytes`);
+  }
+}
