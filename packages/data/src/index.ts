@@ -1,1 +1,2 @@
-export {};
+export { decode } from "./decode.ts";
+export * from "./transforms.ts";
