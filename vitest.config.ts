@@ -1,12 +1,16 @@
 import { defineConfig } from "vitest/config";
+import { bundleGradients, registerAllGradients } from "./packages/tensor/build/gradients.js";
 
 // Tests run on source: packages export it under this condition, so nothing is built first.
 const conditions = ["@vitrail/source"];
 
-export default defineConfig({
+export default defineConfig(async () => ({
   resolve: {
     conditions,
-    alias: { "@repo/testing": new URL("./tooling/testing/src/index.ts", import.meta.url).pathname },
+    alias: {
+      "@repo/testing": new URL("./tooling/testing/src/index.ts", import.meta.url).pathname,
+      [registerAllGradients]: await bundleGradients(),
+    },
   },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
@@ -22,4 +26,4 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
   },
-});
+}));

@@ -18,6 +18,7 @@ export {
   abs,
   add,
   avgPool,
+  batchNorm,
   broadcastTo,
   cast,
   clipByValue,
