@@ -15,6 +15,7 @@ export const pnpmCommand = [process.execPath, pnpmFile];
 export function pnpmEnv() {
   const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1" };
   delete env.NODE_ENV; // "production" would leave out the development tools
+  delete env.npm_config_loglevel; // `npm run -s` would silence the reason of a failure too
   const key = Object.keys(env).find((name) => name.toUpperCase() === "PATH") ?? "PATH"; // "Path" on Windows
   env[key] = [join(pnpmFolder, "node_modules/.bin"), env[key]].filter(Boolean).join(delimiter);
   return env;
