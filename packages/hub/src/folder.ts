@@ -1,0 +1,74 @@
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { HubError } from "./errors.ts";
+import { fileError } from "./file-storage.ts";
+
+const OTHER_ENDINGS = /\.(pth|pt|bin|th|ckpt|npz|npy|pth\.tar|h5|msgpack)$/i;
+const MAX_SNIFFED = 64;
+
+/**
+ * The checkpoint of a folder: `model.safetensors`, else a sharded one by its index, else the single checkpoint of any
+ * name. Hidden files are passed over.
+ *
+ * @returns the file's path; an index where it ends in `.index.json`
+ * @throws HubError ("no-checkpoint", "several-checkpoints")
+ */
+export function findCheckpoint(folder: string): string {
+  const names = listFiles(folder);
+  for (const first of ["model.safetensors", "model.safetensors.index.json"]) {
+    if (names.includes(first)) return join(folder, first);
+  }
+  const indices = names.filter((n) => /\.safetensors\.index\.json$/i.test(n));
+  if (indices.length === 1) return join(folder, indices[0] as string);
+  const tiers = [
+    () => indices,
+    () => names.filter((n) => /\.safetensors$/i.test(n)),
+    () => names.filter((n) => OTHER_ENDINGS.test(n)),
+    () => names.slice(0, MAX_SNIFFED).filter((n) => beginsAsSafetensors(join(folder, n))),
+  ];
+  for (const tier of tiers) {
+    const found = tier();
+    if (found.length === 1) return join(folder, found[0] as string);
+    if (found.length > 1) {
+      const list = found.slice(0, 8).join(", ") + (found.length > 8 ? ", ..." : "");
+      throw new HubError(
+        "several-checkpoints",
+        `the folder ${folder} has ${found.length} checkpoints (${list}); give the path of one, or name it model.safetensors`,
+      );
+    }
+  }
+  const seen =
+    names.length === 0
+      ? "it has no files"
+      : `its files: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`;
+  throw new HubError("no-checkpoint", `the folder ${folder} has no checkpoint, expected model.safetensors; ${seen}`);
+}
+
+function listFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((n) => !n.startsWith(".") && isFile(join(folder, n)))
+      .sort();
+  } catch (error) {
+    throw fileError(error, folder);
+  }
+}
+
+/** Whether a path leads to a regular file, also by a link, as in the cache of Python's hub client. */
+export function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function beginsAsSafetensors(path: string): boolean {
+  const head = new Uint8Array(9);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      return readSync(fd, head, 0, 9, 0) === 9 && head.subarray(4, 8).every((b) => b === 0) && head[8] === 0x7b;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return false;
+  }
+}
