@@ -1,1 +1,65 @@
-export {};
+/**
+ * Photos to labels in a browser: the same as in Node without its file system and without sharp. A string is an address.
+ * @module
+ */
+import { decode, evalTransform } from "@vitrail/data";
+import { openWeights, type WeightsSource } from "@vitrail/hub";
+import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
+import type { Preprocessor } from "./classifier.ts";
+import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
+import { build, type LoadOptions } from "./load.ts";
+import { open } from "./photo.ts";
+import type { Classifier } from "./types.ts";
+
+export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
+export { imagenet1kLabels } from "./imagenet-1k-labels.ts";
+export type { AnyModelSpec, LoadOptions } from "./load.ts";
+export type { OpenSet } from "./open-set.ts";
+export type {
+  Answer,
+  BlobLike,
+  Classifier,
+  ClassifyOptions,
+  ImageDataLike,
+  Outcome,
+  Photo,
+  Prediction,
+} from "./types.ts";
+
+/** Where weights come from: the address of a folder or a file, or another source of `@vitrail/hub`. */
+export type WeightsInput = string | URL | WeightsSource;
+
+/** Settings of {@link createClassifier}. */
+export type ClassifierOptions = ClassifierOptionsOf<WeightsInput>;
+
+/** Loads a model alone; see the entry for Node. */
+export async function load<C, M extends ImageModel>(
+  spec: ModelSpec<C, M>,
+  source: WeightsInput,
+  options: LoadOptions = {},
+): Promise<M> {
+  await backendFor(undefined);
+  const weights = await openWeights(source);
+  try {
+    return build(spec, weights, options);
+  } finally {
+    weights.close();
+  }
+}
+
+/** Makes a classifier; see the entry for Node. Run it in a worker, so that the page stays alive during a forward pass. */
+export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
+  return createClassifierOn({ openWeights, preprocessor }, options);
+}
+
+function preprocessor(preprocess: Preprocess): Preprocessor {
+  const transform = evalTransform(preprocess);
+  return {
+    ahead: 1,
+    async prepare(photo, options) {
+      const opened = await open(photo);
+      return transform("bytes" in opened ? await decode(opened.bytes, { ...options, name: opened.name }) : opened);
+    },
+    dispose() {},
+  };
+}

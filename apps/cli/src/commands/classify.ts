@@ -1,0 +1,111 @@
+import type { Answer, Photo } from "@vitrail/classify";
+import { type Entry, entriesOf } from "../files.ts";
+import { colorsFor, print, say } from "../io.ts";
+import { progress } from "../progress.ts";
+import { messageOf, plain, UserError } from "../user-error.ts";
+
+/** The options of `vitrail classify`. */
+export interface ClassifyCommand {
+  readonly model?: string;
+  readonly weights?: string;
+  readonly top: number;
+  readonly backend: string;
+  readonly maxPixels: number;
+  readonly orientation: boolean;
+  readonly json?: boolean;
+}
+
+/** An element of `vitrail classify --json`. */
+export type Row =
+  | { file: string; model: string; predictions: Answer["predictions"]; known?: boolean }
+  | { file: string; error: string };
+
+const LONG = 4; // photos from which a bar is worth its flicker
+
+/** `vitrail classify`: 0 if every photo was answered, else 1. */
+export async function classify(paths: readonly string[], options: ClassifyCommand): Promise<number> {
+  const onNote = (line: string) => say(plain(line));
+  const [entries, { openClassifier }] = await Promise.all([entriesOf(paths, onNote), import("../open-classifier.ts")]);
+  const photos = entries.filter((entry) => entry.error === undefined);
+  // a wrong --model or --weights is said even where no photo is left to answer
+  const classifier = await openClassifier(options, onNote);
+  const { labels } = classifier;
+  const rows: Row[] = [];
+  const hold = !options.json && photos.length > LONG ? await progress(photos.length) : undefined;
+  const show = options.json ? undefined : human();
+  const shown = (row: Row) => {
+    rows.push(row);
+    if (!hold) show?.(row);
+  };
+  const outcomes = classifier.each(await photosOf(photos), options);
+  try {
+    for (const entry of entries) {
+      if (entry.error !== undefined) {
+        shown({ file: entry.file, error: entry.error });
+        continue;
+      }
+      const { value: outcome } = await outcomes.next();
+      if (!outcome) break;
+      if (outcome.error) {
+        shown({ file: entry.file, error: without(entry, messageOf(outcome.error)) });
+      } else {
+        const { predictions, known } = outcome;
+        shown({ file: entry.file, model: classifier.name, predictions, ...(known === undefined ? {} : { known }) });
+      }
+      hold?.step();
+    }
+  } finally {
+    hold?.stop();
+    classifier.dispose();
+  }
+  if (options.json) print(JSON.stringify(rows, null, 2));
+  else if (hold) for (const row of rows) show?.(row);
+  return rows.some((row) => "error" in row) ? 1 : 0;
+
+  function human(): (row: Row) => void {
+    const out = colorsFor(process.stdout);
+    const err = colorsFor(process.stderr);
+    return (row) => {
+      if ("error" in row) {
+        say(err.red(`error: ${plain(row.file)}: ${row.error}`));
+        return;
+      }
+      print(out.bold(plain(row.file)));
+      if (row.known === false) print(out.yellow(`  looks like none of the ${count(labels)}; the nearest:`));
+      row.predictions.forEach(({ label, probability }, i) => {
+        const line = `  ${percent(probability)}  ${plain(label)}`;
+        print(i === 0 && row.known !== false ? line : out.dim(line));
+      });
+    };
+  }
+}
+
+/** A probability as people read it, of equal width. */
+export function percent(probability: number): string {
+  return `${(100 * probability).toFixed(2).padStart(6)} %`;
+}
+
+/** "ten" for the model in the box, else the number. */
+export function count(labels: readonly string[]): string {
+  return labels.length === 10 ? "ten" : String(labels.length);
+}
+
+async function photosOf(entries: readonly Extract<Entry, { path: string }>[]): Promise<Photo[]> {
+  const stdin = entries.some(({ path, file }) => path === "-" && file === "-") ? await readStdin() : undefined;
+  return entries.map(({ path, file }) => (file === "-" ? (stdin as Uint8Array) : path));
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  if (process.stdin.isTTY)
+    throw new UserError("-: stdin is a terminal; give a photo to it, e.g. vitrail classify - < photo.jpg");
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** The message without the file's name at its beginning: it stands beside it already. */
+function without({ file, path }: Extract<Entry, { path: string }>, message: string): string {
+  for (const name of [file, path])
+    if (message.startsWith(`${plain(name)}: `)) return message.slice(plain(name).length + 2);
+  return message;
+}

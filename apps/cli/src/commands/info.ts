@@ -1,0 +1,85 @@
+import { openWeights, type Weights } from "@vitrail/hub";
+import { colorsFor, print, table } from "../io.ts";
+import { plain } from "../user-error.ts";
+
+/** What `vitrail info --json` prints. */
+export interface WeightsInfo {
+  readonly weights: string;
+  readonly format: string;
+  /** The files that were opened. */
+  readonly files: readonly string[];
+  /** What the checkpoint says about itself. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Values in all tensors, learned ones and buffers. */
+  readonly values: number;
+  /** Tensors of each dtype. */
+  readonly dtypes: Readonly<Record<string, number>>;
+  /** What a config.json beside it says; null without one. */
+  readonly config: Readonly<Record<string, unknown>> | null;
+  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+}
+
+/** `vitrail info`. */
+export async function info(path: string, { json }: { json?: boolean }): Promise<number> {
+  const weights = await openWeights(path);
+  try {
+    const found = infoOf(weights);
+    if (json) print(JSON.stringify(found, null, 2));
+    else show(found, weights);
+  } finally {
+    weights.close();
+  }
+  return 0;
+}
+
+function infoOf(weights: Weights): WeightsInfo {
+  const tensors = [...weights.tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const dtypes: Record<string, number> = {};
+  let values = 0;
+  for (const { dtype, shape } of tensors) {
+    dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
+    values += shape.reduce((product, side) => product * side, 1);
+  }
+  return {
+    weights: weights.id,
+    format: weights.format,
+    files: weights.files,
+    metadata: weights.metadata ?? {},
+    values,
+    dtypes,
+    config: weights.config?.raw ?? null,
+    tensors,
+  };
+}
+
+function show(found: WeightsInfo, { config }: Weights): void {
+  const { bold, dim } = colorsFor(process.stdout);
+  const dtypes = Object.entries(found.dtypes).map(([dtype, n]) => `${n} ${dtype}`);
+  const facts = [
+    ["format", `${found.format}, ${found.files.length} ${found.files.length === 1 ? "file" : "files"}`],
+    ["tensors", `${found.tensors.length} (${dtypes.join(", ") || "none"})`],
+    ["values", found.values.toLocaleString("en-US")],
+    ...Object.entries(found.metadata).map(([key, value]) => [`metadata ${plain(key)}`, cut(plain(value))]),
+  ];
+  if (config) {
+    facts.push(["model", plain(config.architecture)], ["classes", String(config.numClasses)]);
+    if (config.labels) facts.push(["labels", cut(plain(config.labels.join(", ")))]);
+    const p = config.preprocess;
+    if (p) {
+      facts.push([
+        "input",
+        `${p.inputSize[1]} × ${p.inputSize[2]}, ${p.interpolation}, ${p.cropMode} crop ${p.cropPct}, mean ${p.mean.join(" ")}, std ${p.std.join(" ")}`,
+      ]);
+    }
+    if (config.license) facts.push(["licence", plain(config.license)]);
+  }
+  print(bold(plain(found.weights)));
+  for (const line of table(facts)) print(`  ${line}`);
+  print("");
+  const rows = found.tensors.map(({ name, dtype, shape }) => [plain(name), dtype, `[${shape.join(", ")}]`]);
+  for (const [i, line] of table([["tensor", "dtype", "shape"], ...rows]).entries()) print(i === 0 ? dim(line) : line);
+}
+
+function cut(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}

@@ -1,0 +1,116 @@
+import type { Weights } from "@vitrail/hub";
+import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
+import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
+import { classifierOf, type Preprocessor } from "./classifier.ts";
+import { ClassifyError } from "./errors.ts";
+import { resolveLabels } from "./labels.ts";
+import { type AnyModelSpec, build } from "./load.ts";
+import { parseOpenSet } from "./open-set.ts";
+import type { Classifier } from "./types.ts";
+
+/** Settings of `createClassifier`. `W` is what the platform opens weights from. */
+export interface ClassifierOptions<W> {
+  /** The model. Without it, the weights' config.json names one of `models`. */
+  readonly model?: AnyModelSpec;
+  /** The models that a config.json may name, e.g. `{ ...resnetModels, ...vitModels }`. */
+  readonly models?: Readonly<Record<string, AnyModelSpec>>;
+  /** A folder with config.json and a checkpoint, a bare checkpoint (then `model` is needed), or opened weights. */
+  readonly weights: W;
+  /**
+   * What computes: see `useBackend` of `@vitrail/tensor`. It holds for the whole program, so the default is the backend that runs
+   * already, and "auto" where none does.
+   */
+  readonly backend?: BackendName | "auto";
+  /** Passed to `useBackend`: in browsers, where the `.wasm` files are. */
+  readonly backendOptions?: BackendOptions;
+  /** Told, in one line each, what was decided for you: default preprocessing, labels by index. */
+  readonly onNote?: (message: string) => void;
+}
+
+/** What differs between Node and browsers. */
+export interface Platform<W> {
+  openWeights(weights: W): Promise<Weights>;
+  preprocessor(preprocess: Preprocess): Preprocessor;
+}
+
+/** `createClassifier` of either entry. */
+export async function createClassifierOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Classifier> {
+  const { onNote = () => {} } = options;
+  // Both wait on the disk or the network: side by side.
+  const [backend, opened] = await Promise.allSettled([
+    backendFor(options.backend, options.backendOptions),
+    platform.openWeights(options.weights),
+  ]);
+  if (opened.status === "rejected") throw opened.reason;
+  const weights = opened.value;
+  let model: ImageModel | undefined;
+  try {
+    if (backend.status === "rejected") throw backend.reason;
+    const spec = specFor(options, weights);
+    const { config } = weights;
+    const openSet = parseOpenSet(config?.openSet);
+    model = build(spec, weights);
+    if (model.numClasses === 0) {
+      throw new ClassifyError("no-model", `${weights.id} holds no classifier (0 classes): give weights with one`);
+    }
+    if (!config?.preprocess) {
+      onNote(
+        `${weights.id} says nothing of preprocessing: taking ${spec.name}'s default, ${described(spec.preprocess)}`,
+      );
+    }
+    const preprocess = config?.preprocess ?? spec.preprocess;
+    const labels = await resolveLabels(namesOf(config), model.numClasses, onNote);
+    const preprocessor = platform.preprocessor(preprocess);
+    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, report: backend.value, preprocessor });
+  } catch (error) {
+    model?.dispose();
+    throw error;
+  } finally {
+    weights.close();
+  }
+}
+
+/** The backend asked for; without a wish the one that runs already, so that no other model is moved. */
+export async function backendFor(
+  name: BackendName | "auto" | undefined,
+  options?: BackendOptions,
+): Promise<BackendReport> {
+  const running = currentBackend();
+  if (name !== undefined || running === undefined) return useBackend(name ?? "auto", options);
+  // tfjs-node calls itself "tensorflow", whichever of its two packages it is
+  const known = running === "tensorflow" ? "tfjs-node" : (running as BackendName);
+  return { name: known, reason: "it was running already", tried: [] };
+}
+
+/** A spec whose configuration is the business of the spec alone. */
+function specFor<W>({ model, models }: ClassifierOptions<W>, { id, config }: Weights): ModelSpec<unknown, ImageModel> {
+  if (model) return model as ModelSpec<unknown, ImageModel>;
+  const name = config?.architecture;
+  if (name === undefined) {
+    throw new ClassifyError(
+      "no-model",
+      `${id} has no config.json that names its architecture: say which model it is (--model NAME)`,
+    );
+  }
+  const found = models && Object.hasOwn(models, name) ? models[name] : undefined;
+  if (found) return found as ModelSpec<unknown, ImageModel>;
+  if (!models)
+    throw new ClassifyError(
+      "no-model",
+      `createClassifier needs a model, or models of which config.json names one (${name})`,
+    );
+  throw new ClassifyError(
+    "unknown-model",
+    `config.json of ${id} names the architecture ${JSON.stringify(name)}, which is none of the models here`,
+  );
+}
+
+/** timm keeps identifiers as names where it has words for them too: the words are for people. */
+function namesOf(config: Weights["config"]): readonly string[] | undefined {
+  const { labels, labelDescriptions: words } = config ?? {};
+  return words ? labels?.map((name) => (Object.hasOwn(words, name) ? (words[name] as string) : name)) : labels;
+}
+
+function described({ inputSize: [, height, width], interpolation, cropPct, cropMode, mean, std }: Preprocess): string {
+  return `${height} × ${width} ${interpolation}, ${cropMode} crop ${cropPct}, mean ${mean.join(" ")}, std ${std.join(" ")}`;
+}

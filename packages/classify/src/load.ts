@@ -1,0 +1,41 @@
+import type { Weights } from "@vitrail/hub";
+import { type ImageModel, loadModel, type ModelSpec } from "@vitrail/layers";
+import { ClassifyError } from "./errors.ts";
+
+/** A model of any kind, for tables of models whose configurations differ. */
+export type AnyModelSpec = Pick<
+  ModelSpec<unknown, ImageModel>,
+  "name" | "config" | "head" | "preprocess" | "weights"
+> & {
+  readonly build: (params: Parameters<ModelSpec<unknown, ImageModel>["build"]>[0], config: never) => ImageModel;
+  readonly withClasses: (config: never, numClasses: number) => unknown;
+};
+
+/** Settings of `load`. */
+export interface LoadOptions {
+  /**
+   * The number of classes you want. Where the checkpoint's classifier has another number, the model gets a fresh one (said once
+   * through `onNote`): the first step of training on classes of your own. Without it, a classifier of another size is an error.
+   */
+  readonly numClasses?: number;
+  /** Told, in one line each, what was decided for you. */
+  readonly onNote?: (message: string) => void;
+}
+
+/** Builds a model from opened weights. The caller closes them. */
+export function build<C, M extends ImageModel>(
+  spec: ModelSpec<C, M>,
+  weights: Weights,
+  { numClasses, onNote }: LoadOptions = {},
+): M {
+  if (numClasses !== undefined && !(Number.isSafeInteger(numClasses) && numClasses > 0)) {
+    throw new ClassifyError("bad-option", `numClasses is ${numClasses}; it must be a whole number above 0`);
+  }
+  if (numClasses !== undefined) {
+    return loadModel(spec, weights.tensors, { numClasses, onFreshHead: (message) => onNote?.(message) });
+  }
+  // The folder says how many classes its checkpoint tells apart (a fine-tuned one, say): that is the model to build, strictly.
+  const stated = weights.config?.numClasses;
+  const asStated = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
+  return loadModel(asStated, weights.tensors);
+}

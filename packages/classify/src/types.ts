@@ -1,0 +1,80 @@
+import type { Image } from "@vitrail/data";
+import type { ImageModel } from "@vitrail/layers";
+import type { BackendReport } from "@vitrail/tensor";
+
+/** What a browser's canvas gives: RGBA, 8 bits, row by row. Alpha is dropped, not multiplied in. */
+export interface ImageDataLike {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray;
+}
+
+/** What can be read asynchronously as bytes: a `Blob`, a `File`, a `Response`. */
+export interface BlobLike {
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+/**
+ * A photo: a path or address, a URL (`file:` too), the bytes of a JPEG, PNG, WebP, AVIF, GIF or TIFF file, a Blob, or decoded
+ * pixels (`Image` is RGB, `ImageData` is RGBA). In browsers a string is an address, relative to the page.
+ */
+export type Photo = string | URL | Uint8Array | ArrayBuffer | BlobLike | Image | ImageDataLike;
+
+/** One class and how probable the model holds it: a softmax over all classes, between 0 and 1. */
+export interface Prediction {
+  readonly label: string;
+  readonly index: number;
+  readonly probability: number;
+}
+
+/** Settings of one `classify` call. */
+export interface ClassifyOptions {
+  /** How many classes, best first. More than the model has gives all of them. Default 5. */
+  readonly top?: number;
+  /** A photo with more pixels than this is refused before it is decoded. Default 178,956,970, as in Pillow. */
+  readonly maxPixels?: number;
+  /** Turn the photo as its EXIF data say. Default true; Python's libraries do not. */
+  readonly orientation?: boolean;
+  /** Apply an embedded ICC profile. Default false: the stored values count, as in Pillow. */
+  readonly icc?: boolean;
+  /** Photos in one forward pass. The default suits the backend and the model's input size. */
+  readonly batchSize?: number;
+}
+
+/** What the model says about one photo. */
+export interface Answer {
+  readonly predictions: readonly Prediction[];
+  /**
+   * Whether the photo looks like anything that the model was trained on, from the open-set threshold that travels with the weights
+   * (`vitrail.open_set` in config.json); undefined where they carry none.
+   */
+  readonly known: boolean | undefined;
+}
+
+/** What became of one photo of {@link Classifier.each}: an answer, or the error that this photo gave. */
+export type Outcome =
+  | (Answer & { readonly photo: Photo; readonly error?: undefined })
+  | { readonly photo: Photo; readonly error: Error; readonly predictions?: undefined; readonly known?: undefined };
+
+/**
+ * A model with its weights, preprocessing and labels. Calls may overlap; none of them leaves a tensor behind, also after an error.
+ * Only {@link Classifier.dispose} frees the weights.
+ */
+export interface Classifier {
+  /** The model's name, e.g. `vit_tiny_patch16_224`. */
+  readonly name: string;
+  readonly model: ImageModel;
+  /** The class names, by index. */
+  readonly labels: readonly string[];
+  /** The backend that runs it, and why it was chosen. */
+  readonly report: BackendReport;
+  /** One photo: its best classes. Several photos: the same for each, in their order; one that fails rejects the call and is named. */
+  classify(photo: Photo, options?: ClassifyOptions): Promise<readonly Prediction[]>;
+  classify(photos: readonly Photo[], options?: ClassifyOptions): Promise<readonly (readonly Prediction[])[]>;
+  /** Like `classify` for one photo, and says whether the photo looks like any of the classes at all. */
+  examine(photo: Photo, options?: ClassifyOptions): Promise<Answer>;
+  /** Any number of photos, one outcome each, in their order: a photo that fails gives its error and the rest go on. */
+  each(photos: Iterable<Photo>, options?: ClassifyOptions): AsyncGenerator<Outcome, void, undefined>;
+  /** Frees the weights, and the threads that prepare photos. Calls that still run, and later ones, fail. */
+  dispose(): void;
+}
