@@ -1,1 +1,46 @@
-export {};
+/**
+ * Parameters with their checkpoint's names and shapes, initialisers, layers, and what every model shares.
+ * @module
+ */
+export { type Context, inference, type LayerCall, scoped, streamOf, trainingContext } from "./context.ts";
+export { Conv2d, type Conv2dOptions } from "./conv.ts";
+export { type CheckpointMismatch, isCheckpointMismatch } from "./errors.ts";
+export {
+  constant,
+  fanInUniform,
+  type Init,
+  kaimingNormal,
+  kaimingUniform,
+  normal,
+  ones,
+  truncNormal,
+  uniform,
+  zeros,
+} from "./init.ts";
+export { Linear, type LinearOptions } from "./linear.ts";
+export {
+  adopt,
+  buildHead,
+  collectIntermediates,
+  createModel,
+  type ImageModel,
+  type LoadOptions,
+  loadModel,
+  rebuildOn,
+} from "./model.ts";
+export { type Head, Identity, type Module, Sequential } from "./module.ts";
+export { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts";
+export {
+  initParams,
+  loadParams,
+  type Param,
+  type ParamOptions,
+  type ParamStore,
+  type Params,
+  shareParams,
+} from "./params.ts";
+export { invertPermutation, permuteShape, permuteValues } from "./permute.ts";
+export { avgPool, globalAvgPool, maxPool, padSides } from "./pool.ts";
+export { Dropout, DropPath, dropPathRates, LayerScale } from "./regularize.ts";
+export type { ModelSpec, Preprocess, WeightsSpec } from "./spec.ts";
+export { type Summary, type SummaryRow, summarize } from "./summarize.ts";

@@ -1,0 +1,145 @@
+import {
+  add,
+  batchNorm,
+  layerNorm,
+  mean,
+  mul,
+  reshape,
+  rsqrt,
+  square,
+  sub,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  type Variable,
+} from "@vitrail/tensor";
+import { type Context, inference } from "./context.ts";
+import { type Init, ones, zeros } from "./init.ts";
+import type { Params } from "./params.ts";
+
+/**
+ * Batch normalisation over [B, H, W] of each channel, https://arxiv.org/abs/1502.03167.
+ *
+ * In training the batch's own mean and (biased) variance normalise, and the running statistics move towards the mean and
+ * the *unbiased* variance by `momentum`, through `ctx.update`. In inference the running statistics normalise.
+ */
+export class BatchNorm2d {
+  readonly path: string;
+  readonly weight: Variable;
+  readonly bias: Variable;
+  readonly runningMean: Variable;
+  readonly runningVar: Variable;
+  readonly eps: number;
+  readonly momentum: number;
+
+  constructor(
+    p: Params,
+    channels: number,
+    { eps = 1e-5, momentum = 0.1, init = ones }: { eps?: number; momentum?: number; init?: Init } = {},
+  ) {
+    this.path = p.path;
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = p.get("weight", [channels], { init });
+    this.bias = p.get("bias", [channels], { init: zeros });
+    this.runningMean = p.get("running_mean", [channels], { init: zeros, trainable: false });
+    this.runningVar = p.get("running_var", [channels], { init: ones, trainable: false });
+  }
+
+  /** [B, H, W, C] -> [B, H, W, C] */
+  forward(x: Tensor4D, ctx: Context = inference): Tensor4D {
+    const y = ctx.training ? this.#train(x, ctx) : this.#infer(x);
+    ctx.tap(this.path, y);
+    ctx.count?.({ name: this.path, kind: "BatchNorm2d", outputShape: y.shape, macs: 2 * y.size });
+    return y;
+  }
+
+  #infer(x: Tensor4D): Tensor4D {
+    return batchNorm(
+      x,
+      this.runningMean as Tensor as Tensor1D,
+      this.runningVar as Tensor as Tensor1D,
+      this.bias as Tensor as Tensor1D,
+      this.weight as Tensor as Tensor1D,
+      this.eps,
+    );
+  }
+
+  #train(x: Tensor4D, ctx: Context): Tensor4D {
+    const axes = [0, 1, 2];
+    const count = x.size / (x.shape[3] as number);
+    if (count < 2) {
+      throw new RangeError(
+        `${this.path || "BatchNorm2d"}: one value a channel ([${x.shape.join(", ")}]) has no variance; train with a larger batch`,
+      );
+    }
+    const batchMean = mean(x as Tensor, axes); // [C]
+    const centred = sub(x, batchMean);
+    const batchVar = mean(square(centred), axes); // [C], biased
+    const scale = mul(rsqrt(add(batchVar, this.eps)), this.weight);
+    const y = add(mul(centred, scale), this.bias) as Tensor4D;
+    const move = (running: Variable, value: Tensor) =>
+      ctx.update(running, add(mul(running, 1 - this.momentum), mul(value, this.momentum)));
+    move(this.runningMean, batchMean);
+    move(this.runningVar, mul(batchVar, count / (count - 1)));
+    return y;
+  }
+}
+
+/** Group normalisation, https://arxiv.org/abs/1803.08494: each image's channels in `groups`, over the whole map. */
+export class GroupNorm {
+  readonly path: string;
+  readonly weight: Variable;
+  readonly bias: Variable;
+  readonly groups: number;
+  readonly eps: number;
+
+  constructor(p: Params, groups: number, channels: number, { eps = 1e-5 }: { eps?: number } = {}) {
+    if (channels % groups !== 0) {
+      throw new RangeError(`${p.path}: ${channels} channels do not fall into ${groups} groups`);
+    }
+    this.path = p.path;
+    this.groups = groups;
+    this.eps = eps;
+    this.weight = p.get("weight", [channels], { init: ones });
+    this.bias = p.get("bias", [channels], { init: zeros });
+  }
+
+  /** [B, H, W, C] -> [B, H, W, C] */
+  forward(x: Tensor4D, ctx: Context = inference): Tensor4D {
+    const [B, H, W, C] = x.shape;
+    const G = this.groups;
+    const grouped = reshape(x as Tensor, [B, H * W, G, C / G]);
+    const centred = sub(grouped, mean(grouped, [1, 3], true)); // [B, HW, G, C / G]
+    const variance = mean(square(centred), [1, 3], true); // [B, 1, G, 1]
+    const normalised = reshape(mul(centred, rsqrt(add(variance, this.eps))), [B, H, W, C]);
+    const y = add(mul(normalised, this.weight), this.bias) as Tensor4D;
+    ctx.tap(this.path, y);
+    ctx.count?.({ name: this.path, kind: "GroupNorm", outputShape: y.shape, macs: 5 * y.size });
+    return y;
+  }
+}
+
+/** Layer normalisation over the last axis, https://arxiv.org/abs/1607.06450. */
+export class LayerNorm {
+  readonly path: string;
+  readonly weight: Variable;
+  readonly bias: Variable;
+  readonly eps: number;
+
+  /** `eps` is 1e-5 in torch and 1e-6 in timm's transformers. */
+  constructor(p: Params, dim: number, { eps = 1e-5 }: { eps?: number } = {}) {
+    this.path = p.path;
+    this.eps = eps;
+    this.weight = p.get("weight", [dim], { init: ones });
+    this.bias = p.get("bias", [dim], { init: zeros });
+  }
+
+  /** [..., D] -> [..., D] */
+  forward<T extends Tensor>(x: T, ctx: Context = inference): T {
+    const y = layerNorm(x, this.weight, this.bias, this.eps) as Tensor as T;
+    ctx.tap(this.path, y);
+    ctx.count?.({ name: this.path, kind: "LayerNorm", outputShape: y.shape, macs: 5 * y.size });
+    return y;
+  }
+}

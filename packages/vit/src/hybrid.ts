@@ -1,0 +1,161 @@
+/**
+ * The hybrid of "An Image is Worth 16x16 Words", https://arxiv.org/abs/2010.11929, section 3.1: the patches are cut from
+ * the feature map of a convolutional network instead of from the image. Parameter names are timm's HybridEmbed's.
+ *
+ * Shapes: B images; C channels of the backbone's map; N tokens (1 class token + patches), D embedDim.
+ */
+import {
+  type Context,
+  Conv2d,
+  collectIntermediates,
+  type Head,
+  type ImageModel,
+  inference,
+  type ModelSpec,
+  type ParamStore,
+  type Preprocess,
+  rebuildOn,
+  scoped,
+} from "@vitrail/layers";
+import { reshape, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@vitrail/tensor";
+import { Encoder, type EncoderConfig } from "./vit.ts";
+
+/** What a hybrid needs of its backbone; a ResNet of `@vitrail/resnet` fits, and so does anything of this shape. */
+export interface Backbone {
+  /** [B, H, W, 3] images -> [B, h, w, C] */
+  forwardFeatures(images: Tensor4D, ctx?: Context): Tensor;
+  /** C. */
+  readonly numFeatures: number;
+  /** Pixels of the image to one of the map: h = ⌈H / reduction⌉. The configuration can say it instead. */
+  readonly reduction?: number;
+  /** What it learns: becomes part of the hybrid's parameters, under `patch_embed.backbone`. */
+  readonly params?: ParamStore;
+}
+
+export interface HybridViTConfig extends EncoderConfig {
+  /** Side of the image in pixels, or its height and width. */
+  readonly imgSize: number | readonly [number, number];
+  /** Side of a patch on the backbone's map. */
+  readonly patchSize: number;
+  /**
+   * A function that builds the backbone from the parameters under `patch_embed.backbone`, or a backbone that exists
+   * already (a pretrained one, say), whose variables are then shared.
+   */
+  readonly backbone: Backbone | ((params: ParamStore) => Backbone);
+  /** Pixels of the image to one of the backbone's map. Default: what the backbone says. */
+  readonly reduction?: number;
+}
+
+/** A Vision Transformer over the feature map of any backbone. */
+export class HybridViT implements ImageModel {
+  readonly params: ParamStore;
+  readonly config: HybridViTConfig;
+  readonly numClasses: number;
+  readonly numFeatures: number;
+  readonly backbone: Backbone;
+  readonly proj: Conv2d;
+  readonly encoder: Encoder;
+  readonly #prefix: string | undefined;
+
+  /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
+  constructor(params: ParamStore, config: HybridViTConfig, head: Head = config.numClasses) {
+    const { backbone, patchSize: P, embedDim: D } = config;
+    const embed = params.at("patch_embed");
+    this.params = params;
+    this.config = config;
+    const inner = embed.at("backbone");
+    if (typeof backbone === "function") {
+      this.backbone = backbone(inner);
+    } else {
+      this.backbone = backbone;
+    }
+    const own = this.backbone.params;
+    if (own) inner.mount(own); // nothing to do where it was built from `inner`
+    this.#prefix = own?.path === inner.path ? undefined : inner.path;
+    this.proj = new Conv2d(embed.at("proj"), this.backbone.numFeatures, D, P, { stride: P });
+    const [rows, columns] = this.#grid();
+    this.encoder = new Encoder(params, config, rows * columns, head);
+    this.numClasses = this.encoder.numClasses;
+    this.numFeatures = D;
+  }
+
+  /** Height and width in patches. */
+  #grid(): [number, number] {
+    const { imgSize, patchSize, reduction = this.backbone.reduction } = this.config;
+    if (reduction === undefined) {
+      throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
+    }
+    const [height, width] = typeof imgSize === "number" ? [imgSize, imgSize] : imgSize;
+    return [height, width].map((side) => {
+      const cells = Math.ceil(side / reduction);
+      if (!(cells > 0 && cells % patchSize === 0)) {
+        throw new RangeError(`imgSize ${side} gives a map of ${cells}, not a multiple of patchSize ${patchSize}`);
+      }
+      return cells / patchSize;
+    }) as [number, number];
+  }
+
+  /** [B, H, W, 3] images, already normalised -> [B, N, D] tokens, the class token first */
+  forwardFeatures(images: Tensor4D, ctx: Context = inference): Tensor3D {
+    return tidy(() => {
+      const seen = this.#prefix === undefined ? ctx : scoped(ctx, this.#prefix);
+      const features = this.backbone.forwardFeatures(images, seen) as Tensor4D; // [B, h, w, C]
+      ctx.tap(this.params.at("patch_embed").at("backbone").path, features);
+      const map = this.proj.forward(features, ctx); // [B, h / P, w / P, D]
+      const patches = reshape(map, [map.shape[0], -1, map.shape[3]]) as Tensor3D; // row by row
+      ctx.tap(this.params.at("patch_embed").path, patches);
+      return this.encoder.forward(patches, ctx);
+    });
+  }
+
+  /** [B, N, D] -> [B, D], the class token */
+  pool(features: Tensor): Tensor2D {
+    return tidy(() => this.encoder.pool(features));
+  }
+
+  /** [B, N, D] -> [B, numClasses] */
+  forwardHead(
+    features: Tensor,
+    ctx: Context = inference,
+    { preLogits = false }: { readonly preLogits?: boolean } = {},
+  ): Tensor2D {
+    return tidy(() => this.encoder.classify(features, ctx, preLogits));
+  }
+
+  /** [B, H, W, 3] images, already normalised -> [B, numClasses] logits */
+  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
+    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
+  }
+
+  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
+    return collectIntermediates((ctx) => this.forward(images, ctx), names);
+  }
+
+  resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): HybridViT {
+    return rebuildOn(this.params, "head", seed, (params) => {
+      const config = typeof head === "number" ? { ...this.config, numClasses: head } : this.config;
+      return new HybridViT(params, config, head);
+    });
+  }
+
+  dispose(): void {
+    this.params.dispose();
+  }
+}
+
+/** A hybrid as a model that `createModel` and `loadModel` take. */
+export function hybridSpec(
+  name: string,
+  config: HybridViTConfig,
+  preprocess: Preprocess,
+): ModelSpec<HybridViTConfig, HybridViT> {
+  return {
+    name,
+    config,
+    build: (params, c) => new HybridViT(params, c),
+    head: "head",
+    preprocess,
+    weights: {},
+    withClasses: (c, numClasses) => ({ ...c, numClasses }),
+  };
+}
