@@ -51,7 +51,8 @@ function kernel(filter: AveragingFilter): (x: number) => number {
         if (a === 0) return 1;
         if (a >= 1) return 0;
         const y = a * Math.PI;
-        return (Math.sin(y) / y) * (0.54 + 0.46 * Math.cos(y));
+        // Pillow's constants are C floats: 0.54f and 0.46f.
+        return (Math.sin(y) / y) * (Math.fround(0.54) + Math.fround(0.46) * Math.cos(y));
       };
     case "bicubic":
       return (x) => {

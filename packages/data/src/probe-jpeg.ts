@@ -7,13 +7,12 @@ interface Segment {
   readonly end: number;
 }
 
-/** The segment that begins at or after `at` (fill bytes FF are skipped), or undefined at anything else. */
+/** The next segment from `at`: stray bytes before its FF and fill bytes FF are passed over, as libjpeg does. */
 function segment(b: Uint8Array, at: number): Segment | undefined {
-  if (b[at] !== 0xff) return undefined;
-  let i = at;
-  while (b[i] === 0xff) i++;
-  const marker = b[i];
-  if (marker === undefined || marker === 0) return undefined;
+  let i = b.indexOf(0xff, at);
+  while (i >= 0 && (b[i + 1] === 0xff || b[i + 1] === 0)) i = b.indexOf(0xff, i + 1);
+  const marker = i < 0 ? undefined : b[++i];
+  if (marker === undefined) return undefined;
   // TEM, RSTn, SOI and EOI stand alone.
   if (marker === 1 || (marker >= 0xd0 && marker <= 0xd9)) return { marker, begin: i + 1, end: i + 1 };
   const length = be16(b, i + 1);
