@@ -129,6 +129,7 @@ async function start(name: BackendName, options: BackendOptions): Promise<void> 
     throw new BackendError("backend-failed", `backend ${name} does not start: ${firstLine(error)}`, { cause: error });
   }
   if (!started) throw new BackendError("backend-failed", `backend ${name} does not start here`);
+  if (name === "wasm") (await import("./wasm/register.ts")).registerWasmKernels();
 }
 
 async function prepare(): Promise<void> {
