@@ -1,5 +1,5 @@
 import { type Classifier, createClassifier } from "@vitrail/classify";
-import { boxFolder } from "./box.ts";
+import { BOX_MODEL, boxFolder } from "./box.ts";
 import { modelNamed, models } from "./models-table.ts";
 import { didYouMean } from "./suggest.ts";
 import { UserError } from "./user-error.ts";
@@ -10,8 +10,6 @@ export interface ModelChoice {
   readonly weights?: string;
   readonly backend: string;
 }
-
-const BOX_MODEL = "resnet20_cifar";
 
 /** Opens the asked model, or the one in the box, and says on `onNote` what was decided. */
 export async function openClassifier(choice: ModelChoice, onNote: (line: string) => void): Promise<Classifier> {

@@ -1,5 +1,6 @@
 import type { AnyModelSpec } from "@vitrail/classify";
 import picomatch from "picomatch";
+import { BOX_MODEL } from "../box.ts";
 import { colorsFor, print, say, table } from "../io.ts";
 import { models as all } from "../models-table.ts";
 import { didYouMean } from "../suggest.ts";
@@ -13,7 +14,14 @@ export interface ModelRow {
   readonly gmacs: number | null;
   /** `[channels, height, width]` in pixels. */
   readonly input: readonly number[];
-  readonly checkpoints: readonly { tag: string; hubId: string; top1: number | null; license: string; source: string }[];
+  readonly checkpoints: readonly {
+    readonly tag: string;
+    readonly hubId: string | null;
+    /** Per cent on ImageNet-1k's validation images, except where `source` says otherwise. */
+    readonly top1: number | null;
+    readonly license: string;
+    readonly source: string;
+  }[];
 }
 
 /** `vitrail models`. */
@@ -51,13 +59,38 @@ export function models({ filter, json }: { filter?: string; json?: boolean }): n
   return 0;
 }
 
+/** [parameters, GMACs] of models without a known checkpoint, by this workspace's `summarize`; a test counts again. */
+const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
+  resnet20_cifar: [269_722, 0.0409],
+  resnet32_cifar: [464_154, 0.0695],
+  resnet44_cifar: [658_586, 0.098],
+  resnet56_cifar: [853_018, 0.1266],
+  resnet110_cifar: [1_727_962, 0.255],
+  vit_tiny_patch32_224: [6_131_560, 0.3072],
+  vit_large_patch32_224: [306_535_400, 15.3901],
+};
+
+/** The checkpoint that is installed together with this command; its score is on CIFAR-10's test images (see its model card). */
+const BOX: ModelRow["checkpoints"][number] = {
+  tag: "vitrail_cifar10",
+  hubId: null,
+  top1: 87.1,
+  license: "apache-2.0",
+  source: "in the box: @vitrail/weights-cifar10 (top-1 on CIFAR-10)",
+};
+
 function rowOf(name: string): ModelRow {
   const spec = all[name] as AnyModelSpec;
-  const checkpoints = Object.values(spec.weights).map(({ tag, hubId, top1, license, source }) => {
-    return { tag, hubId, top1, license, source };
-  });
-  const [first] = Object.values(spec.weights);
-  return { name, params: first?.params ?? null, gmacs: first?.gmacs ?? null, input: spec.preprocess.inputSize, checkpoints };
+  const known = Object.values(spec.weights);
+  const checkpoints = known.map(({ tag, hubId, top1, license, source }) => ({ tag, hubId, top1, license, source }));
+  const [params, gmacs] = known[0] ? [known[0].params, known[0].gmacs] : (COUNTED[name] ?? [null, null]);
+  return {
+    name,
+    params,
+    gmacs,
+    input: spec.preprocess.inputSize,
+    checkpoints: name === BOX_MODEL ? [BOX, ...checkpoints] : checkpoints,
+  };
 }
 
 function millions(params: number | null): string {

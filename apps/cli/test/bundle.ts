@@ -1,0 +1,50 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build, type Plugin } from "esbuild";
+
+const app = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * The command as one folder of plain JavaScript, from source: tests need no build before them. The workspace's own packages go in;
+ * packages from npm stay outside, by the path that the importing package finds them at, because ours may not see theirs.
+ *
+ * @returns the folder of `vitrail.js` and `demo.js`, one level below apps/cli, as dist is
+ */
+export async function bundleCommand(): Promise<string> {
+  const out = join(app, ".vitrail");
+  await build({
+    entryPoints: ["vitrail.ts", "demo.ts"].map((file) => join(app, "src", file)),
+    outdir: out,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    sourcemap: "inline",
+    conditions: ["@vitrail/source"],
+    plugins: [npmOutside],
+    logLevel: "warning",
+  });
+  return out;
+}
+
+const npmOutside: Plugin = {
+  name: "npm-outside",
+  setup(builder) {
+    builder.onResolve({ filter: /^[^./]/ }, ({ path, importer, kind, resolveDir }) => {
+      if (kind === "entry-point" || path.startsWith("@vitrail/")) return undefined;
+      if (path.startsWith("node:")) return { path, external: true };
+      // tfjs's gradients can't be imported in plain Node as they are; only the engine's own name stays outside
+      if (path.startsWith("@tensorflow/tfjs-core/dist/")) return undefined;
+      try {
+        const found = createRequire(importer || join(resolveDir, "x.js")).resolve(path);
+        return { path: pathToFileURL(found).href, external: true };
+      } catch {
+        return { path, external: true }; // an optional peer that is not installed: the code says so at run time
+      }
+    });
+  },
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(dirname(await bundleCommand()));
