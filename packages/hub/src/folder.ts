@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { HubError } from "./errors.ts";
 import { fileError } from "./file-storage.ts";
@@ -56,7 +56,17 @@ function listFiles(folder: string): string[] {
 
 /** Whether a path leads to a regular file, also by a link, as in the cache of Python's hub client. */
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statOf(path)?.isFile() ?? false;
+}
+
+/** What is at a path; undefined where nothing is, also below a file. */
+export function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as { code: string }).code)) return undefined;
+    throw fileError(error, path);
+  }
 }
 
 function beginsAsSafetensors(path: string): boolean {

@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Checkpoint, readCheckpoint, readSharded } from "@vitrail/checkpoint";
 import { parseConfig, type WeightsConfig } from "./config.ts";
 import { HubError } from "./errors.ts";
 import { fileError, openFile } from "./file-storage.ts";
-import { findCheckpoint, isFile } from "./folder.ts";
+import { findCheckpoint, isFile, statOf } from "./folder.ts";
 import { nearestNames } from "./nearest.ts";
 import { toWeights, type Weights, type WeightsSource } from "./weights.ts";
 
@@ -19,7 +19,7 @@ export async function openWeights(source: string | URL | WeightsSource): Promise
   if (typeof source === "object" && !(source instanceof URL)) return openParts(source);
   const path = toPath(source);
   const id = String(source);
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat === undefined) throw notFound(path, id);
   const file = stat.isDirectory() ? findCheckpoint(path) : path;
   const configFile = join(path, "config.json");
@@ -37,7 +37,7 @@ function openParts(source: WeightsSource): Weights {
     return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model), []);
   }
   const path = toPath(model);
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw notFound(path, String(model));
+  if (statOf(path) === undefined) throw notFound(path, String(model));
   const { checkpoint, files } = openCheckpoint(path);
   return toWeights(source.id ?? String(model), parsed, checkpoint, files);
 }
@@ -92,7 +92,7 @@ function toPath(source: string | URL): string {
 function notFound(path: string, id: string): HubError {
   // The first part of the path that is not there, and the names beside it.
   let missing = path;
-  while (dirname(missing) !== missing && !statSync(dirname(missing), { throwIfNoEntry: false })?.isDirectory()) {
+  while (dirname(missing) !== missing && !statOf(dirname(missing))?.isDirectory()) {
     missing = dirname(missing);
   }
   let beside: string[] = [];
