@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Sharp } from "sharp";
 import { assertPixels, type DecodeOptions, MAX_PIXELS } from "./decode-options.ts";
 import { ImageError } from "./errors.ts";
-import { opaqueGif } from "./gif.ts";
+import { fillOutside, firstFrame } from "./gif.ts";
 import type { Image } from "./image.ts";
 import { cmykToRgb, toRgb } from "./pixels.ts";
 import { probe } from "./probe.ts";
@@ -46,8 +46,11 @@ async function decodeBytes(bytes: Uint8Array, options: DecodeOptions): Promise<I
   const cmykPossible = !icc && (header.kind === "tiff" || (header.kind === "jpeg" && jpegComponents(bytes) === 4));
   try {
     if (header.kind === "jpeg") return await decodeJpeg(bytes, open, cmykPossible);
-    const plain = header.kind === "avif" ? asStill(bytes) : header.kind === "gif" ? opaqueGif(bytes) : bytes;
-    return await pixels(open(plain, "error"), cmykPossible);
+    if (header.kind === "gif") {
+      const frame = firstFrame(bytes);
+      return fillOutside(await pixels(open(frame.bytes, "error"), false), frame);
+    }
+    return await pixels(open(header.kind === "avif" ? asStill(bytes) : bytes, "error"), cmykPossible);
   } catch (cause) {
     const kind = header.kind.toUpperCase();
     throw new ImageError("corrupt-image", `${name ?? "image"}: a damaged or cut ${kind}: ${reason(cause)}`, {
