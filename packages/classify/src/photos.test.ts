@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { shared } from "@repo/testing";
+import { resnet20_cifar, resnetModels } from "@vitrail/resnet";
+import { vit_tiny_patch16_224, vitModels } from "@vitrail/vit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Classifier, createClassifier, load } from "./index.ts";
+
+const sample = (name: string) => fileURLToPath(new URL(`../../../apps/cli/photos/${name}`, import.meta.url));
+const box = fileURLToPath(new URL("../../weights-cifar10", import.meta.url));
+
+/** `[index, probability]` of the five best classes, as timm gives them. */
+interface Golden {
+  readonly photos: readonly { readonly file: string; readonly top: readonly (readonly [number, number])[] }[];
+}
+const golden = JSON.parse(
+  readFileSync(new URL("./__goldens__/imagenet-photos.json", import.meta.url), "utf8"),
+) as Golden;
+
+describe("the model in the box", () => {
+  test("says cat for a cat, by its own preprocessing and labels, without a note", async () => {
+    const notes: string[] = [];
+    const onNote = (note: string) => notes.push(note);
+    const classifier = await createClassifier({ models: resnetModels, weights: box, backend: "wasm", onNote });
+    const { predictions, known } = await classifier.examine(sample("chelsea.png"), { top: 3 });
+    expect(predictions[0]?.label).toBe("cat");
+    expect(predictions).toHaveLength(3);
+    expect(known).toBe(true);
+    expect(classifier.labels).toHaveLength(10);
+    expect(notes).toEqual([]);
+    classifier.dispose();
+  });
+
+  test("is another model's checkpoint for ViT, and the error lists what does not fit", async () => {
+    await expect(load(vit_tiny_patch16_224, box)).rejects.toMatchObject({
+      code: "checkpoint-mismatch",
+      missing: expect.arrayContaining(["cls_token"]),
+      unread: expect.arrayContaining(["conv1.weight"]),
+    });
+  });
+
+  test("gives its backbone to a classifier of other classes", async () => {
+    const model = await load(resnet20_cifar, box, { numClasses: 2 });
+    expect(model.numClasses).toBe(2);
+    model.dispose();
+  });
+});
+
+const weights = shared("hub/timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k");
+const photos = shared("data/imagenet-photos");
+
+describe.skipIf(!weights || !photos)(
+  "ViT-Ti with real weights (skipped without ../shared/hub and ../shared/data)",
+  () => {
+    let classifier: Classifier;
+
+    beforeAll(async () => {
+      classifier = await createClassifier({ models: vitModels, weights: weights as string, backend: "wasm" });
+    });
+    afterAll(() => classifier.dispose());
+
+    test("gives timm's label for each of 206 photos, and its probabilities within 1e-4", async () => {
+      const files = golden.photos.map(({ file }) => shared(file) as string);
+      let at = 0;
+      let worst = 0;
+      const wrong: string[] = [];
+      // Python's libraries ignore EXIF orientation
+      for await (const outcome of classifier.each(files, { top: 1000, orientation: false })) {
+        if (outcome.error) throw outcome.error;
+        const { file, top } = golden.photos[at++] as Golden["photos"][number];
+        if (outcome.predictions[0]?.index !== top[0]?.[0]) wrong.push(file);
+        const found = new Map(outcome.predictions.map(({ index, probability }) => [index, probability]));
+        for (const [index, probability] of top)
+          worst = Math.max(worst, Math.abs((found.get(index) ?? 2) - probability));
+      }
+      expect(at).toBe(206);
+      expect(wrong).toEqual([]);
+      expect(worst).toBeLessThan(1e-4);
+    }, 600_000);
+
+    test("a batch answers as photos one by one", async () => {
+      const files = golden.photos.slice(0, 3).map(({ file }) => shared(file) as string);
+      const together = await classifier.classify(files, { batchSize: 3 });
+      for (const [i, file] of files.entries()) {
+        const alone = await classifier.classify(file);
+        expect(together[i]?.map(({ label }) => label)).toEqual(alone.map(({ label }) => label));
+        for (const [k, { probability }] of alone.entries()) {
+          expect(together[i]?.[k]?.probability).toBeCloseTo(probability, 5);
+        }
+      }
+    });
+  },
+);
