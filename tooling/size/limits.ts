@@ -1,0 +1,90 @@
+/** What a published package may weigh and bring along. Raise a ceiling in the commit that needs it, and say why there. */
+export interface Limit {
+  readonly folder: string;
+  /** The built entries: file below dist/, platform, and ceilings in bytes after minify and gzip. */
+  readonly entries: readonly Entry[];
+  /** The workspace packages that installing this one may bring in, all of them. */
+  readonly workspace: readonly string[];
+  /** Packages that installing this one must not bring in, nor its code import in any way. */
+  readonly mustNotAppear: readonly RegExp[];
+}
+
+export interface Entry {
+  readonly file: string;
+  readonly platform: "browser" | "node";
+  /** The package's own code. */
+  readonly own: number;
+  /** Its own code and all that is loaded with it at once (what `import()` loads later is not counted). */
+  readonly whole: number;
+  /** What this entry must not import in any way, beyond the package's own list. */
+  readonly mustNotAppear?: readonly RegExp[];
+}
+
+const sharp = [/^sharp$/, /^@img\//];
+const engines = [
+  /^onnxruntime-/,
+  /^@tensorflow\/tfjs-(node|node-gpu|backend-webgl|backend-webgpu)$/,
+  /^@tensorflow\/tfjs$/,
+];
+const hubClient = [/^@huggingface\//, /^@vitrail\/hub$/];
+const nothing = [...sharp, ...engines, ...hubClient];
+
+export const limits: readonly Limit[] = [
+  {
+    folder: "packages/checkpoint",
+    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 8_000 }],
+    workspace: [],
+    mustNotAppear: [/./],
+  },
+  {
+    folder: "packages/tensor",
+    entries: [{ file: "index.js", platform: "browser", own: 12_000, whole: 120_000 }],
+    workspace: [],
+    mustNotAppear: nothing,
+  },
+  {
+    folder: "packages/layers",
+    entries: [{ file: "index.js", platform: "browser", own: 12_000, whole: 120_000 }],
+    workspace: ["@vitrail/tensor"],
+    mustNotAppear: nothing,
+  },
+  {
+    folder: "packages/resnet",
+    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 130_000 }],
+    workspace: ["@vitrail/layers", "@vitrail/tensor"],
+    mustNotAppear: nothing,
+  },
+  {
+    folder: "packages/vit",
+    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 130_000 }],
+    workspace: ["@vitrail/layers", "@vitrail/tensor"],
+    mustNotAppear: nothing,
+  },
+  {
+    folder: "packages/data",
+    entries: [
+      { file: "index.js", platform: "node", own: 16_000, whole: 16_000 },
+      { file: "browser.js", platform: "browser", own: 12_000, whole: 12_000, mustNotAppear: sharp },
+    ],
+    workspace: [],
+    mustNotAppear: [...engines, ...hubClient],
+  },
+  {
+    folder: "packages/hub",
+    entries: [
+      { file: "index.js", platform: "node", own: 10_000, whole: 16_000 },
+      { file: "browser.js", platform: "browser", own: 10_000, whole: 16_000 },
+    ],
+    workspace: ["@vitrail/checkpoint"],
+    mustNotAppear: [...sharp, ...engines],
+  },
+  {
+    folder: "packages/classify",
+    entries: [
+      { file: "index.js", platform: "node", own: 24_000, whole: 180_000 },
+      { file: "browser.js", platform: "browser", own: 24_000, whole: 180_000, mustNotAppear: sharp },
+    ],
+    workspace: ["@vitrail/checkpoint", "@vitrail/data", "@vitrail/hub", "@vitrail/layers", "@vitrail/tensor"],
+    mustNotAppear: engines,
+  },
+];
