@@ -1,4 +1,5 @@
-import { backend_util, type KernelConfig, type TensorInfo } from "@tensorflow/tfjs-core";
+import type { backend_util, KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
+import { type ConvAttrs, convInfoOf } from "./conv-info.ts";
 import {
   type Block,
   blockOf,
@@ -224,26 +225,8 @@ export const conv2DBackpropFilterConfig = (): KernelConfig => ({
   backendName: "wasm",
   kernelFunc: ({ inputs, backend, attrs }) => {
     const { x, dy } = inputs as { x: TensorInfo; dy: TensorInfo };
-    const { strides, pad, dataFormat, dimRoundingMode, filterShape } = attrs as unknown as {
-      strides: [number, number] | number;
-      pad: "valid" | "same" | number | [[number, number], [number, number], [number, number], [number, number]];
-      dataFormat: "NHWC" | "NCHW";
-      dimRoundingMode?: "floor" | "round" | "ceil";
-      filterShape: [number, number, number, number];
-    };
-    const info = backend_util.computeConv2DInfo(
-      x.shape as [number, number, number, number],
-      filterShape,
-      strides,
-      1,
-      pad,
-      dimRoundingMode,
-      false,
-      backend_util.convertConv2DDataFormat(dataFormat),
-    );
-    if (info.dataFormat !== "channelsLast") {
-      throw new Error(`wasm Conv2DBackpropFilter: expected dataFormat NHWC, found ${dataFormat}`);
-    }
+    const { filterShape, ...rest } = attrs as unknown as ConvAttrs & { filterShape: number[] };
+    const info = convInfoOf("Conv2DBackpropFilter", x.shape, filterShape, { ...rest, dilations: 1 });
     return backpropFilter(backend as WasmBackend, x, dy, info);
   },
 });

@@ -1,6 +1,9 @@
 import { getKernel, type KernelConfig, registerKernel, unregisterKernel } from "@tensorflow/tfjs-core";
 import { conv2DBackpropFilterConfig } from "./conv-backprop-filter.ts";
+import { conv2DBackpropInputConfig } from "./conv-backprop-input.ts";
+import { depthwiseBackpropFilterConfig, depthwiseBackpropInputConfig } from "./depthwise-backprop.ts";
 import { batchMatMulConfig } from "./mat-mul.ts";
+import { unsortedSegmentSumConfig } from "./segment-sum.ts";
 
 const marker = Symbol.for("@vitrail/tensor: wasm kernels");
 
@@ -20,5 +23,9 @@ export function registerWasmKernels(): void {
     registerKernel({ ...original, ...next });
   };
   add(conv2DBackpropFilterConfig());
+  add(depthwiseBackpropFilterConfig());
+  add(depthwiseBackpropInputConfig());
+  add(unsortedSegmentSumConfig());
+  replace("Conv2DBackpropInput", conv2DBackpropInputConfig);
   replace("BatchMatMul", batchMatMulConfig);
 }
