@@ -1,0 +1,1 @@
+import "../packages/checkpoint/bench/open.bench.mjs";
