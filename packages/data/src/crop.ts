@@ -1,6 +1,5 @@
 import { ImageError } from "./errors.ts";
-import { assertImage, assertSize, type Image } from "./image.ts";
-import type { Region } from "./resize.ts";
+import { assertImage, assertSize, type Image, type Region } from "./image.ts";
 
 /** An RGB colour, 0-255 each. */
 export type Rgb = readonly [number, number, number];

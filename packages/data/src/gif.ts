@@ -1,7 +1,6 @@
 import type { Rgb } from "./crop.ts";
-import type { Image } from "./image.ts";
+import type { Image, Region } from "./image.ts";
 import { le16 } from "./probe-bytes.ts";
-import type { Region } from "./resize.ts";
 
 /** A GIF's first frame as its blocks describe it. */
 interface FirstFrame {

@@ -10,6 +10,14 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** A rectangle in pixels; `left` and `top` count from the top left corner. */
+export interface Region {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Throws unless `data` holds `width * height` RGB pixels. */
 export function assertImage(image: Image): void {
   const { width, height, data } = image;

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { crop } from "./crop.ts";
-import type { Filter } from "./filters.ts";
-import { resize, resizeRegion } from "./resize.ts";
+import { type AveragingFilter, axisWeights, type Filter } from "./filters.ts";
+import { resampleWasm } from "./resample-wasm.ts";
+import { resampleScript, resize, resizeRegion } from "./resize.ts";
 import { cases, noise, sha256 } from "./testing.ts";
 
 interface ResizeCase {
@@ -33,6 +34,31 @@ describe("resize gives Pillow's bytes", () => {
     expect(red("bilinear")).toEqual([24, 73, 128, 182, 231]);
     expect(red("bicubic")).toEqual([20, 72, 127, 183, 235]);
   });
+});
+
+const averaging: readonly AveragingFilter[] = ["box", "bilinear", "hamming", "bicubic", "lanczos"];
+
+test("the passes in WebAssembly and in JavaScript give the same bytes", () => {
+  const side = fc.integer({ min: 1, max: 70 });
+  fc.assert(
+    fc.property(side, side, side, side, fc.nat(), fc.constantFrom(...averaging), (w, h, ow, oh, seed, filter) => {
+      const { data } = noise(w, h, seed, seed % 2 === 0);
+      const rows = { data, offset: 0, stride: w * 3, rows: h, width: ow };
+      const across = axisWeights(filter, w, ow, 0, ow);
+      const down = axisWeights(filter, h, oh, 0, oh);
+      const inWasm = resampleWasm(rows, across, down, 0);
+      expect(inWasm).toBeDefined();
+      expect(inWasm).toEqual(resampleScript(rows, across, down, 0));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a picture too large for WebAssembly's memory is resized in JavaScript, to the same bytes", () => {
+  const tall = noise(3, 2000, 5);
+  const out = resize(tall, 12_000, 2000, { filter: "bilinear" }); // 72 MB
+  const part = resizeRegion(tall, 12_000, 2000, { left: 500, top: 30, width: 700, height: 90 }, { filter: "bilinear" });
+  expect(crop(out, { left: 500, top: 30, width: 700, height: 90 })).toEqual(part);
 });
 
 const size = fc.integer({ min: 1, max: 40 });

@@ -1,14 +1,8 @@
+import { crop } from "./crop.ts";
 import { ImageError } from "./errors.ts";
 import { type AxisWeights, assertFilter, axisWeights, type Filter, PRECISION_BITS } from "./filters.ts";
-import { assertImage, assertSize, type Image } from "./image.ts";
-
-/** A rectangle in pixels; `left` and `top` count from the top left corner. */
-export interface Region {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
+import { assertImage, assertSize, type Image, type Region } from "./image.ts";
+import { type Rows, resampleWasm } from "./resample-wasm.ts";
 
 const HALF = 1 << (PRECISION_BITS - 1);
 
@@ -60,39 +54,49 @@ export function resizeRegion(
   const firstRow = down ? (down.start[0] as number) : top;
   const rows = down ? lastInput(down, h) - firstRow : h; // the only rows that the second pass reads
 
-  let across: Uint8Array;
-  if (filter === "nearest" || width === image.width)
-    across = w === image.width ? rowsOf(image, firstRow, rows) : columnsOf(image, firstRow, rows, left, w);
-  else across = passAcross(image, firstRow, rows, axisWeights(filter, image.width, width, left, w), w);
-  if (!down) return { width: w, height: h, data: across.slice() };
-  return { width: w, height: h, data: passDown(across, w * 3, firstRow, down, h) };
+  const across =
+    filter === "nearest" || width === image.width ? undefined : axisWeights(filter, image.width, width, left, w);
+  if (!across && !down) return crop(image, region);
+  // Without a pass across, the wanted columns are cut out first.
+  const source = across
+    ? rowsOf(image, firstRow, rows, w)
+    : cut(image, { left, top: firstRow, width: w, height: rows });
+  const data = resampleWasm(source, across, down, firstRow) ?? resampleScript(source, across, down, firstRow);
+  return { width: w, height: h, data };
+}
+
+/** The passes in JavaScript: where WebAssembly is missing or its memory would have to grow too much. */
+export function resampleScript(
+  source: Rows,
+  across: AxisWeights | undefined,
+  down: AxisWeights | undefined,
+  firstRow: number,
+): Uint8Array {
+  const { data, offset, rows, width } = source;
+  const middle = across ? passAcross(source, across) : data.subarray(offset, offset + rows * width * 3);
+  return down ? passDown(middle, width * 3, firstRow, down) : middle;
 }
 
 function lastInput({ start, count }: AxisWeights, outputs: number): number {
   return (start[outputs - 1] as number) + (count[outputs - 1] as number);
 }
 
-function rowsOf(image: Image, first: number, rows: number): Uint8Array {
+function rowsOf(image: Image, first: number, rows: number, width: number): Rows {
   const stride = image.width * 3;
-  return image.data.subarray(first * stride, (first + rows) * stride);
+  return { data: image.data, offset: first * stride, stride, rows, width };
 }
 
-function columnsOf(image: Image, first: number, rows: number, left: number, width: number): Uint8Array {
-  const out = new Uint8Array(rows * width * 3);
-  for (let y = 0; y < rows; y++) {
-    const from = ((first + y) * image.width + left) * 3;
-    out.set(image.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return out;
+function cut(image: Image, region: Region): Rows {
+  if (region.width === image.width) return rowsOf(image, region.top, region.height, region.width);
+  return rowsOf(crop(image, region), 0, region.height, region.width);
 }
 
-function passAcross(image: Image, first: number, rows: number, axis: AxisWeights, width: number): Uint8Array {
+function passAcross({ data: src, offset, stride: line, rows, width }: Rows, axis: AxisWeights): Uint8Array {
   const { start, count, stride, weights } = axis;
-  const src = image.data;
   const out = new Uint8ClampedArray(rows * width * 3); // the store clamps, as Pillow's clip8 does
   let o = 0;
   for (let y = 0; y < rows; y++) {
-    const row = (first + y) * image.width * 3;
+    const row = offset + y * line;
     for (let x = 0; x < width; x++) {
       let p = row + (start[x] as number) * 3;
       let k = x * stride;
@@ -115,8 +119,9 @@ function passAcross(image: Image, first: number, rows: number, axis: AxisWeights
   return new Uint8Array(out.buffer);
 }
 
-function passDown(src: Uint8Array, rowBytes: number, firstRow: number, axis: AxisWeights, height: number): Uint8Array {
+function passDown(src: Uint8Array, rowBytes: number, firstRow: number, axis: AxisWeights): Uint8Array {
   const { start, count, stride, weights } = axis;
+  const height = start.length;
   const out = new Uint8ClampedArray(height * rowBytes);
   const sums = new Int32Array(rowBytes);
   for (let y = 0; y < height; y++) {

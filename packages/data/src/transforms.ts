@@ -3,9 +3,9 @@ export { centerCrop, crop, pad, type Rgb } from "./crop.ts";
 export { type DecodeOptions, MAX_PIXELS } from "./decode-options.ts";
 export { ImageError, type ImageErrorCode } from "./errors.ts";
 export type { Filter } from "./filters.ts";
-export type { Image } from "./image.ts";
+export type { Image, Region } from "./image.ts";
 export { type ImageKind, kindOf, type Probe, probe } from "./probe.ts";
-export { type Region, resize, resizeRegion } from "./resize.ts";
+export { resize, resizeRegion } from "./resize.ts";
 export {
   type EvalGeometry,
   type EvalTransform,

@@ -1,0 +1,138 @@
+// Decode + Pillow-exact resize + crop + normalise of real photos, against Pillow and timm's transform in Python.
+//   node packages/data/bench/preprocess.bench.mjs [FOLDER]      (npx tsup first; PYTHON names an interpreter with Pillow and timm)
+// Both sides take the same bytes from memory, turn about, several times; the medians count. Python runs with one thread.
+import { execFile, spawn } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import sharp from "sharp";
+import { createPreprocessor, decode, evalTransform } from "../dist/index.js";
+
+const root = new URL("../../../", import.meta.url);
+const folder = process.argv[2] ?? fileURLToPath(new URL("../shared/data/imagenet-photos/", root));
+const python = process.env.PYTHON;
+const ROUNDS = 7;
+const preprocess = {
+  inputSize: [3, 224, 224],
+  interpolation: "bicubic",
+  cropPct: 0.9,
+  cropMode: "center",
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+const names = await readdir(folder).catch(() => undefined);
+if (!names) {
+  console.log(`preprocess: skipped, no photos at ${folder}`);
+  process.exit(0);
+}
+const paths = names.sort().map((name) => `${folder}/${name}`);
+const files = await Promise.all(paths.map((path) => readFile(path)));
+const size = 224 * 224 * 3;
+
+const PEER = `
+import io, json, sys, time
+import torch
+real = torch.library.register_fake
+torch.library.register_fake = lambda n, *a, **k: (lambda f: f) if isinstance(n, str) and n.startswith("torchvision::") else real(n, *a, **k)
+torch.set_num_threads(1)
+import PIL, timm
+from PIL import Image
+from timm.data import create_transform
+t = create_transform(input_size=(3, 224, 224), is_training=False, interpolation="bicubic", crop_pct=0.9,
+                     mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+files = [open(f, "rb").read() for f in json.loads(sys.stdin.readline())]
+out = torch.empty(len(files), 3, 224, 224)
+print(json.dumps({"python": sys.version.split()[0], "Pillow": PIL.__version__, "timm": timm.__version__, "torch": torch.__version__}), flush=True)
+for line in sys.stdin:
+    begin = time.perf_counter()
+    for i, b in enumerate(files):
+        out[i] = t(Image.open(io.BytesIO(b)).convert("RGB"))
+    print(time.perf_counter() - begin, flush=True)
+`;
+
+/** A running Python that does one round whenever it is asked; undefined where there is none. */
+async function startPeer() {
+  if (!python) return undefined;
+  const child = spawn(python, ["-W", "ignore", "-c", PEER], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, OMP_NUM_THREADS: "1" },
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  child.stdin.write(`${JSON.stringify(paths)}\n`);
+  const versions = JSON.parse((await lines.next()).value);
+  return {
+    versions,
+    async round() {
+      child.stdin.write("go\n");
+      return Number((await lines.next()).value);
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
+/** One picture after the other on the calling thread; libvips may use no second thread either. */
+async function oneThread() {
+  sharp.concurrency(1);
+  const transform = evalTransform(preprocess);
+  const out = new Float32Array(files.length * size);
+  const begin = performance.now();
+  for (const [i, bytes] of files.entries()) transform(await decode(bytes), out.subarray(i * size, (i + 1) * size));
+  return (performance.now() - begin) / 1000;
+}
+
+const pool = createPreprocessor({ preprocess, threads: 2 });
+async function twoThreads() {
+  const begin = performance.now();
+  await pool.batch(files);
+  return (performance.now() - begin) / 1000;
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const peer = await startPeer();
+const ours = { 1: [], 2: [] };
+const theirs = [];
+await oneThread();
+await twoThreads();
+await peer?.round(); // all warm
+for (let r = 0; r < ROUNDS; r++) {
+  ours[1].push(await oneThread());
+  if (peer) theirs.push(await peer.round());
+  ours[2].push(await twoThreads());
+}
+await pool.dispose();
+peer?.end();
+
+const rate = (seconds) => Math.round((files.length / seconds) * 10) / 10;
+const rows = [1, 2].map((threads) => {
+  // A ratio of each round's neighbours, then the median: what else the machine does hits both.
+  const ratio = peer ? median(ours[threads].map((t, i) => theirs[i] / t)) : null;
+  return {
+    work: `decode + resize + crop + normalise, ${files.length} photos, ${threads} thread${threads > 1 ? "s" : ""}`,
+    model: "vit 224 px, bicubic, crop 0.9",
+    peer: peer ? "Pillow + timm, 1 thread" : null,
+    batch: threads === 1 ? 1 : files.length,
+    precision: "uint8 -> fp32",
+    ours: rate(median(ours[threads])),
+    theirs: peer ? rate(median(theirs)) : null,
+    ratio: ratio === null ? null : Math.round(ratio * 100) / 100,
+  };
+});
+for (const r of rows)
+  console.log(`${r.work}: ${r.ours} img/s${r.peer ? `, ${r.peer} ${r.theirs} img/s: ${r.ratio}x` : ""}`);
+const commit = await promisify(execFile)("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).catch(() => undefined);
+const report = {
+  machine: { cpu: cpus()[0]?.model, cores: cpus().length, note: "other work may run on it; units are images a second" },
+  versions: {
+    node: process.version,
+    sharp: sharp.versions.sharp,
+    vips: sharp.versions.vips,
+    ...peer?.versions,
+    commit: commit?.stdout.trim(),
+  },
+  rows,
+};
+await mkdir(new URL("bench/results/", root), { recursive: true });
+await writeFile(new URL("bench/results/preprocess.json", root), `${JSON.stringify(report, null, 2)}\n`);
