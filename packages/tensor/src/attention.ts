@@ -1,4 +1,4 @@
-import { add, matMul, mul, softmax, type Tensor } from "@tensorflow/tfjs-core";
+import { add, matMul, mul, softmax, type Tensor, tidy } from "@tensorflow/tfjs-core";
 
 /** Settings of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
@@ -21,8 +21,10 @@ export function scaledDotProductAttention<T extends Tensor>(
   v: T,
   { scale, mask }: AttentionOptions = {},
 ): T {
-  const d = q.shape[q.rank - 1] as number;
-  // The query is scaled, not the N x M scores: fewer products, and the same in exact arithmetic.
-  const scores = matMul(mul(q, scale ?? d ** -0.5), k, false, true);
-  return matMul(softmax(mask ? add(scores, mask) : scores), v) as T;
+  return tidy(() => {
+    const d = q.shape[q.rank - 1] as number;
+    // The query is scaled, not the N x M scores: fewer products, and the same in exact arithmetic.
+    const scores = matMul(mul(q, scale ?? d ** -0.5), k, false, true);
+    return matMul(softmax(mask ? add(scores, mask) : scores), v) as T;
+  });
 }

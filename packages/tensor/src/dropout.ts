@@ -1,4 +1,4 @@
-import { mul, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { mul, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Rng } from "./rng.ts";
 
 const checkRate = (what: string, rate: number): void => {
@@ -21,7 +21,7 @@ const mask = (rng: Rng, rate: number, shape: readonly number[]): Tensor => {
  */
 export function dropout<T extends Tensor>(x: T, rate: number, rng: Rng): T {
   checkRate("dropout", rate);
-  return (rate === 0 ? mul(x, 1) : mul(x, mask(rng, rate, x.shape))) as T;
+  return tidy(() => mul(x, rate === 0 ? 1 : mask(rng, rate, x.shape)) as T);
 }
 
 /**
@@ -31,5 +31,5 @@ export function dropout<T extends Tensor>(x: T, rate: number, rng: Rng): T {
 export function dropPath<T extends Tensor>(x: T, rate: number, rng: Rng): T {
   checkRate("dropPath", rate);
   const shape = x.shape.map((side, axis) => (axis === 0 ? side : 1));
-  return (rate === 0 ? mul(x, 1) : mul(x, mask(rng, rate, shape))) as T;
+  return tidy(() => mul(x, rate === 0 ? 1 : mask(rng, rate, shape)) as T);
 }

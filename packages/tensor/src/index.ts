@@ -14,7 +14,7 @@ export {
 } from "./backend.ts";
 export { dropout, dropPath } from "./dropout.ts";
 export { BackendError, type BackendErrorCode } from "./errors.ts";
-export { layerNorm } from "./norm.ts";
+export { layerNorm, rmsNorm } from "./norm.ts";
 export * from "./ops.ts";
 export { createRng, type Rng } from "./rng.ts";
 export type { NamedTensor, StateDict } from "./state-dict.ts";
