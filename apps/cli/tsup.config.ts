@@ -1,3 +1,4 @@
 import { library } from "@repo/tsup";
 
-export default library(["src/vitrail.ts"], { dts: false });
+// The demo is for a checkout, where the sample photos are: it is built, not published.
+export default library(["src/vitrail.ts", "src/demo.ts"], { dts: false });

@@ -8,7 +8,7 @@ import { openClassifier } from "./open-classifier.ts";
 endQuietlyOnClosedPipe();
 const folder = fileURLToPath(new URL("../photos", import.meta.url));
 const entries = (await entriesOf([folder], () => {})).filter((entry) => entry.error === undefined);
-const classifier = await openClassifier({ backend: "auto" }, say);
+const classifier = await openClassifier({ backend: "auto", threads: 0 }, say);
 const rows: string[][] = [];
 for await (const outcome of classifier.each(entries.map(({ path }) => path))) {
   if (outcome.error) throw outcome.error;
@@ -17,5 +17,5 @@ for await (const outcome of classifier.each(entries.map(({ path }) => path))) {
   const note = outcome.known === false ? `looks like none of the ${count(classifier.labels)}` : "";
   rows.push([file, best?.label ?? "", percent(best?.probability ?? 0), note]);
 }
-classifier.dispose();
+await classifier.dispose();
 for (const line of table(rows, [false, false, true])) print(line);

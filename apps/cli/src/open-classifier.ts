@@ -9,11 +9,17 @@ export interface ModelChoice {
   readonly model?: string;
   readonly weights?: string;
   readonly backend: string;
+  /** 0 prepares photos on the main thread: for a few of them that is sooner done than threads are started. */
+  readonly threads?: number | undefined;
 }
 
 /** Opens the asked model, or the one in the box, and says on `onNote` what was decided. */
 export async function openClassifier(choice: ModelChoice, onNote: (line: string) => void): Promise<Classifier> {
-  const backend = choice.backend as never; // useBackend says which names there are
+  const common = {
+    backend: choice.backend as "auto", // useBackend says which names there are
+    onNote,
+    ...(choice.threads === undefined ? {} : { threads: choice.threads }),
+  };
   const model = choice.model === undefined ? undefined : modelNamed(choice.model);
   if (choice.weights === undefined) {
     if (model && model.name !== BOX_MODEL) {
@@ -22,7 +28,7 @@ export async function openClassifier(choice: ModelChoice, onNote: (line: string)
           `${hint(model)}`,
       );
     }
-    const classifier = await createClassifier({ models, weights: boxFolder(), backend, onNote });
+    const classifier = await createClassifier({ models, weights: boxFolder(), ...common });
     onNote(
       `The model in the box, ${classifier.name}, tells ${classifier.labels.length === 10 ? "ten" : classifier.labels.length} things apart: ` +
         `${classifier.labels.join(", ")}.`,
@@ -34,7 +40,7 @@ export async function openClassifier(choice: ModelChoice, onNote: (line: string)
     return classifier;
   }
   try {
-    return await createClassifier({ ...(model ? { model } : { models }), weights: choice.weights, backend, onNote });
+    return await createClassifier({ ...(model ? { model } : { models }), weights: choice.weights, ...common });
   } catch (error) {
     if ((error as { code?: unknown }).code === "unknown-model") {
       const { message } = error as Error;

@@ -16,11 +16,31 @@ export function messageOf(error: unknown): string {
   return plain(error instanceof Error ? error.message : String(error));
 }
 
-/** A message that lists things, a line each, cut where nobody reads on. */
-export function linesOf(error: unknown, most = 20): string {
-  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
-  const more = lines.length > most ? [`  … and ${lines.length - most} more`] : [];
-  return [...lines.slice(0, most).map(plain), ...more].join("\n");
+/** A message that may list things, a line each; the names that do not fit a model by kind, each kind cut where nobody reads on. */
+export function linesOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const { code, missing, unread, misshaped } = error as Partial<Mismatch>;
+  if (code !== "checkpoint-mismatch") return message.split("\n").map(plain).join("\n");
+  const list = (what: string, names: readonly string[] = []) => {
+    if (names.length === 0) return [];
+    const more = names.length > MOST ? [`    … and ${names.length - MOST} more`] : [];
+    return [`  ${what} (${names.length}):`, ...names.slice(0, MOST).map((name) => `    ${plain(name)}`), ...more];
+  };
+  return [
+    plain(message.split("\n")[0] ?? ""),
+    ...list("of another shape", misshaped),
+    ...list("in the model but not in the checkpoint", missing),
+    ...list("in the checkpoint but not in the model", unread),
+  ].join("\n");
+}
+
+const MOST = 10;
+
+interface Mismatch {
+  readonly code: string;
+  readonly missing: readonly string[];
+  readonly unread: readonly string[];
+  readonly misshaped: readonly string[];
 }
 
 /** A text from outside (a file name, a label) that cannot move the cursor or colour the terminal. */

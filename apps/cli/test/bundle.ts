@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
 
@@ -14,7 +14,12 @@ const app = fileURLToPath(new URL("..", import.meta.url));
 export async function bundleCommand(): Promise<string> {
   const out = join(app, ".vitrail");
   await build({
-    entryPoints: ["vitrail.ts", "demo.ts"].map((file) => join(app, "src", file)),
+    entryPoints: {
+      vitrail: join(app, "src/vitrail.ts"),
+      demo: join(app, "src/demo.ts"),
+      // the thread of @vitrail/data, which it looks for beside itself
+      worker: join(app, "../../packages/data/src/worker.ts"),
+    },
     outdir: out,
     bundle: true,
     splitting: true,
@@ -46,5 +51,3 @@ const npmOutside: Plugin = {
     });
   },
 };
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(dirname(await bundleCommand()));

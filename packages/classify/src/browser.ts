@@ -60,6 +60,6 @@ function preprocessor(preprocess: Preprocess): Preprocessor {
       const opened = await open(photo);
       return transform("bytes" in opened ? await decode(opened.bytes, { ...options, name: opened.name }) : opened);
     },
-    dispose() {},
+    async dispose() {},
   };
 }

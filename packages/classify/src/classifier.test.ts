@@ -23,8 +23,8 @@ beforeAll(async () => {
   classifier = await createClassifier({ model: mean_color, weights: colorWeights(3, colorConfig()), backend: "cpu" });
 });
 
-afterAll(() => {
-  classifier.dispose();
+afterAll(async () => {
+  await classifier.dispose();
   rmSync(join(folder, "..", ".."), { recursive: true });
 });
 
@@ -125,10 +125,14 @@ describe("dispose", () => {
   test("gives back all memory, for every one of many loads", async () => {
     const before = memory();
     for (let i = 0; i < 20; i++) {
-      const other = await createClassifier({ model: mean_color, weights: colorWeights(3, colorConfig()) });
+      const other = await createClassifier({
+        model: mean_color,
+        weights: colorWeights(3, colorConfig()),
+        threads: i % 5,
+      });
       await other.classify(RED);
-      other.dispose();
-      other.dispose();
+      await other.dispose();
+      await other.dispose();
     }
     expect(memory().numTensors).toBe(before.numTensors);
     expect(memory().numBytes).toBe(before.numBytes);
@@ -137,7 +141,7 @@ describe("dispose", () => {
   test("later calls say that the classifier is gone", async () => {
     const other = await createClassifier({ model: mean_color, weights: colorWeights(3, colorConfig()) });
     const running = other.classify(RED);
-    other.dispose();
+    await other.dispose();
     await expect(running).rejects.toMatchObject({ code: "disposed" });
     await expect(other.classify(RED)).rejects.toMatchObject({ code: "disposed" });
     expect((await classifier.classify(RED))[0]?.label).toBe("red"); // a second model is not touched

@@ -11,7 +11,7 @@ export interface Preprocessor {
   readonly ahead: number;
   /** One photo as `[height, width, 3]`, row by row, normalised. */
   prepare(photo: Photo, options: ClassifyOptions): Promise<Float32Array>;
-  dispose(): void;
+  dispose(): Promise<void>;
 }
 
 /** What a classifier is made of. */
@@ -95,6 +95,7 @@ export function classifierOf(parts: Parts): Classifier {
     for (fill(); waiting.length > 0; fill()) {
       const batch = waiting.splice(0, batchSize);
       const inputs = await Promise.all(batch.map(({ input }) => input));
+      alive();
       fill(); // threads prepare the next photos while the forward pass holds this one
       const good = inputs.filter((input) => input instanceof Float32Array);
       const found = good.length > 0 ? await answers(good, top) : [];
@@ -138,11 +139,11 @@ export function classifierOf(parts: Parts): Classifier {
     classify,
     examine,
     each,
-    dispose() {
+    async dispose() {
       if (disposed) return;
       disposed = true;
       model.dispose();
-      preprocessor.dispose();
+      await preprocessor.dispose();
     },
   };
 }

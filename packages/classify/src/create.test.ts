@@ -9,7 +9,12 @@ const GREY = png(2, 2, [0, 0, 0]);
 
 async function make(options: Partial<ClassifierOptions> & Pick<ClassifierOptions, "weights">) {
   const notes: string[] = [];
-  const classifier = await createClassifier({ backend: "cpu", onNote: (note) => notes.push(note), ...options });
+  const classifier = await createClassifier({
+    backend: "cpu",
+    threads: 0,
+    onNote: (note) => notes.push(note),
+    ...options,
+  });
   return { classifier, notes };
 }
 
@@ -32,15 +37,15 @@ describe("createClassifier", () => {
     expect(classifier.labels).toEqual(["red", "green", "blue"]);
     expect(classifier.report).toMatchObject({ name: "cpu" });
     expect(notes).toEqual([]);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("keeps the backend that runs unless another is asked for", async () => {
     const first = await make({ model: mean_color, weights: colorWeights(), backend: "cpu" });
     const second = await createClassifier({ model: mean_color, weights: colorWeights() });
     expect(second.report.name).toBe("cpu");
-    first.classifier.dispose();
-    second.dispose();
+    await first.classifier.dispose();
+    await second.dispose();
   });
 
   test("a bare file takes the model's default preprocessing and labels by index, and says so", async () => {
@@ -48,7 +53,7 @@ describe("createClassifier", () => {
     expect(classifier.labels).toEqual(["class 0", "class 1", "class 2"]);
     expect(notes).toHaveLength(2);
     expect(notes[0]).toMatch(/preprocessing.*mean_color.*8 × 8/);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("preprocessing travels with the weights", async () => {
@@ -57,14 +62,14 @@ describe("createClassifier", () => {
     const { classifier } = await make({ model: mean_color, weights });
     const [best] = await classifier.classify(RED); // red less its mean is nothing: all classes alike
     expect(best?.probability).toBeCloseTo(1 / 3, 6);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("a fine-tuned head of another size loads where config.json says so", async () => {
     const config = colorConfig({ num_classes: 5, label_names: ["a", "b", "c", "d", "e"] });
     const { classifier } = await make({ model: mean_color, weights: colorWeights(5, config) });
     expect(await classifier.classify(RED, { top: 10 })).toHaveLength(5);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("a thousand classes without names are ImageNet's", async () => {
@@ -75,14 +80,14 @@ describe("createClassifier", () => {
     expect(classifier.labels).toHaveLength(1000);
     expect(classifier.labels[285]).toBe("Egyptian cat");
     expect(classifier.labels[967]).toBe("espresso");
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("words for people stand in for identifiers", async () => {
     const config = colorConfig({ label_names: ["n1", "n2", "n3"], label_descriptions: { n1: "red", n2: "green" } });
     const { classifier } = await make({ model: mean_color, weights: colorWeights(3, config) });
     expect(classifier.labels).toEqual(["red", "green", "n3"]);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("says whether a photo looks like any class, where the weights carry a threshold", async () => {
@@ -91,10 +96,10 @@ describe("createClassifier", () => {
     const { classifier } = await make({ model: mean_color, weights: colorWeights(3, config) });
     expect(await classifier.examine(RED)).toMatchObject({ known: true });
     expect(await classifier.examine(GREY)).toMatchObject({ known: false });
-    classifier.dispose();
+    await classifier.dispose();
     const plain = await make({ model: mean_color, weights: colorWeights(3, colorConfig()) });
     expect((await plain.classifier.examine(GREY)).known).toBeUndefined();
-    plain.classifier.dispose();
+    await plain.classifier.dispose();
   });
 
   test.each<[string, Partial<ClassifierOptions> & Pick<ClassifierOptions, "weights">, string, RegExp]>([
@@ -149,7 +154,7 @@ describe("createClassifier", () => {
     const before = memory().numTensors;
     await expect(classifier.classify(RED)).rejects.toMatchObject({ code: "not-finite" });
     expect(memory().numTensors).toBe(before);
-    classifier.dispose();
+    await classifier.dispose();
   });
 });
 

@@ -3,14 +3,15 @@
  * get `browser.ts` through the package's export conditions.
  * @module
  */
-import { decode, evalTransform } from "@vitrail/data";
+import { availableParallelism } from "node:os";
+import { createPreprocessor, evalTransform } from "@vitrail/data";
 import { openWeights, type WeightsSource } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import type { Preprocessor } from "./classifier.ts";
 import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
 import { build, type LoadOptions } from "./load.ts";
 import { open } from "./photo.ts";
-import type { Classifier } from "./types.ts";
+import type { Classifier, ClassifyOptions, Photo } from "./types.ts";
 
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
 export { imagenet1kLabels } from "./imagenet-1k-labels.ts";
@@ -31,7 +32,10 @@ export type {
 export type WeightsInput = string | URL | WeightsSource;
 
 /** Settings of {@link createClassifier}. */
-export type ClassifierOptions = ClassifierOptionsOf<WeightsInput>;
+export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
+  /** Threads that decode and resample photos; they start when they are needed. 0: on the calling thread. Default: one a core. */
+  readonly threads?: number;
+}
 
 /**
  * Loads a model alone: to look inside, to take features from, to train on. Starts the "auto" backend if none runs yet.
@@ -67,22 +71,53 @@ export async function load<C, M extends ImageModel>(
  * const [best] = await classifier.classify("photo.jpg"); // { label, index, probability }
  */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  return createClassifierOn({ openWeights, preprocessor }, options);
+  const { threads } = options;
+  return createClassifierOn({ openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads) }, options);
 }
 
-function preprocessor(preprocess: Preprocess): Preprocessor {
+/** Settings that a pool of threads is made with: calls that share them share a pool. */
+type DecodeSettings = Pick<ClassifyOptions, "maxPixels" | "orientation" | "icc">;
+
+const MOST_POOLS = 4;
+
+/** Decodes and resamples on worker threads, so that a server answers while a photo is prepared. Pixels are resampled on the spot. */
+function preprocessor(preprocess: Preprocess, threads: number | undefined): Preprocessor {
   const transform = evalTransform(preprocess);
-  return {
-    ahead: 2,
-    async prepare(photo, options) {
-      const local =
-        typeof photo === "string"
-          ? !/^(https?|data|blob):/.test(photo)
-          : photo instanceof URL && photo.protocol === "file:";
-      if (local) return transform(await decode(photo as string | URL, options));
-      const opened = await open(photo);
-      return transform("bytes" in opened ? await decode(opened.bytes, { ...options, name: opened.name }) : opened);
-    },
-    dispose() {},
+  const pools = new Map<string, ReturnType<typeof createPreprocessor>>();
+
+  const poolFor = ({ maxPixels, orientation, icc }: DecodeSettings) => {
+    const key = `${maxPixels} ${orientation} ${icc}`;
+    const found = pools.get(key);
+    if (found) return found;
+    // settings that change with every call must not start threads with every call
+    const count = pools.size < MOST_POOLS ? threads : 0;
+    const pool = createPreprocessor({
+      preprocess,
+      maxPixels,
+      orientation,
+      icc,
+      ...(count === undefined ? {} : { threads: count }),
+    });
+    if (pools.size < MOST_POOLS) pools.set(key, pool);
+    return pool;
   };
+
+  return {
+    ahead: 2 * (threads ?? availableParallelism()),
+    async prepare(photo, options) {
+      const pool = poolFor(options);
+      if (isLocal(photo)) return pool.one(photo);
+      const opened = await open(photo);
+      return "bytes" in opened ? pool.one(opened.bytes, opened.name) : transform(opened);
+    },
+    async dispose() {
+      await Promise.all([...pools.values()].map((pool) => pool.dispose()));
+    },
+  };
+}
+
+/** A file of this machine, which a thread opens itself. */
+function isLocal(photo: Photo): photo is string | URL {
+  if (photo instanceof URL) return photo.protocol === "file:";
+  return typeof photo === "string" && !/^(https?|data|blob):/i.test(photo);
 }

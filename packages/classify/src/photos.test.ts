@@ -28,7 +28,7 @@ describe("the model in the box", () => {
     expect(known).toBe(true);
     expect(classifier.labels).toHaveLength(10);
     expect(notes).toEqual([]);
-    classifier.dispose();
+    await classifier.dispose();
   });
 
   test("is another model's checkpoint for ViT, and the error lists what does not fit", async () => {

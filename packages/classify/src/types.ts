@@ -75,6 +75,6 @@ export interface Classifier {
   examine(photo: Photo, options?: ClassifyOptions): Promise<Answer>;
   /** Any number of photos, one outcome each, in their order: a photo that fails gives its error and the rest go on. */
   each(photos: Iterable<Photo>, options?: ClassifyOptions): AsyncGenerator<Outcome, void, undefined>;
-  /** Frees the weights, and the threads that prepare photos. Calls that still run, and later ones, fail. */
-  dispose(): void;
+  /** Frees the weights at once, then ends the threads that prepare photos. Calls that still run, and later ones, fail. */
+  dispose(): Promise<void>;
 }

@@ -21,6 +21,7 @@ export type Row =
   | { file: string; error: string };
 
 const LONG = 4; // photos from which a bar is worth its flicker
+const FEW = 4; // photos up to which threads cost more than they save
 
 /** `vitrail classify`: 0 if every photo was answered, else 1. */
 export async function classify(paths: readonly string[], options: ClassifyCommand): Promise<number> {
@@ -28,14 +29,14 @@ export async function classify(paths: readonly string[], options: ClassifyComman
   const [entries, { openClassifier }] = await Promise.all([entriesOf(paths, onNote), import("../open-classifier.ts")]);
   const photos = entries.filter((entry) => entry.error === undefined);
   // a wrong --model or --weights is said even where no photo is left to answer
-  const classifier = await openClassifier(options, onNote);
+  const classifier = await openClassifier({ ...options, threads: photos.length > FEW ? undefined : 0 }, onNote);
   const { labels } = classifier;
   const rows: Row[] = [];
-  const hold = !options.json && photos.length > LONG ? await progress(photos.length) : undefined;
+  const bar = photos.length > LONG ? await progress(photos.length) : undefined;
   const show = options.json ? undefined : human();
   const shown = (row: Row) => {
     rows.push(row);
-    if (!hold) show?.(row);
+    if (!bar) show?.(row); // a bar and results can't share a terminal: those come after it
   };
   const outcomes = classifier.each(await photosOf(photos), options);
   try {
@@ -52,14 +53,14 @@ export async function classify(paths: readonly string[], options: ClassifyComman
         const { predictions, known } = outcome;
         shown({ file: entry.file, model: classifier.name, predictions, ...(known === undefined ? {} : { known }) });
       }
-      hold?.step();
+      bar?.step();
     }
   } finally {
-    hold?.stop();
-    classifier.dispose();
+    bar?.stop();
+    await classifier.dispose();
   }
   if (options.json) print(JSON.stringify(rows, null, 2));
-  else if (hold) for (const row of rows) show?.(row);
+  else if (bar) for (const row of rows) show?.(row);
   return rows.some((row) => "error" in row) ? 1 : 0;
 
   function human(): (row: Row) => void {

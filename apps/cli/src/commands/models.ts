@@ -60,7 +60,7 @@ export function models({ filter, json }: { filter?: string; json?: boolean }): n
 }
 
 /** [parameters, GMACs] of models without a known checkpoint, by this workspace's `summarize`; a test counts again. */
-const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
+export const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
   resnet20_cifar: [269_722, 0.0409],
   resnet32_cifar: [464_154, 0.0695],
   resnet44_cifar: [658_586, 0.098],
@@ -71,7 +71,7 @@ const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
 };
 
 /** The checkpoint that is installed together with this command; its score is on CIFAR-10's test images (see its model card). */
-const BOX: ModelRow["checkpoints"][number] = {
+export const BOX: ModelRow["checkpoints"][number] = {
   tag: "vitrail_cifar10",
   hubId: null,
   top1: 87.1,
@@ -79,7 +79,8 @@ const BOX: ModelRow["checkpoints"][number] = {
   source: "in the box: @vitrail/weights-cifar10 (top-1 on CIFAR-10)",
 };
 
-function rowOf(name: string): ModelRow {
+/** What is known of a model. */
+export function rowOf(name: string): ModelRow {
   const spec = all[name] as AnyModelSpec;
   const known = Object.values(spec.weights);
   const checkpoints = known.map(({ tag, hubId, top1, license, source }) => ({ tag, hubId, top1, license, source }));
