@@ -2,7 +2,7 @@
  * node packages/checkpoint/fuzz.mjs [files = 100000] [seed = 1]      (needs the built package)
  *
  * Mutated safetensors files and shard indices, each read to the last tensor: what comes out is sound or a
- * CheckpointError of one line; nothing else is thrown, no file takes a second, and no more bytes are read or kept than
+ * CheckpointError of one line; nothing else is thrown, no file takes a second of CPU, and no more bytes are read or kept than
  * there are. Ends with 1 and the file in base64 at the first that breaks this.
  */
 import { encodeSafetensors, isCheckpointError, parseShardIndex, readCheckpoint } from "./dist/index.js";
@@ -75,6 +75,7 @@ const splice = (file, at, remove, insert) =>
 
 /** The same file with another header text, its length mended or not. */
 function withHeader(file, change) {
+  if (file.length < 8) return file;
   const length = new DataView(file.buffer, file.byteOffset).getUint32(0, true);
   if (8 + length > file.length) return file;
   const text = new TextEncoder().encode(change(new TextDecoder().decode(file.subarray(8, 8 + length))));
@@ -151,7 +152,7 @@ function checkIndex() {
   try {
     for (const path of parseShardIndex(random(2) ? json : json.slice(0, at) + pick(TOKENS) + json.slice(at + 1))
       .files) {
-      if (path.includes("..") || path.startsWith("/")) throw new Error(`let ${path} through`);
+      if (path.split("/").includes("..") || path.startsWith("/")) throw new Error(`let ${path} through`);
     }
   } catch (error) {
     if (!isCheckpointError(error)) throw error;
@@ -164,7 +165,7 @@ const started = performance.now();
 for (let i = 0; i < files; i++) {
   let file = sound();
   for (let n = random(4); n > 0 && file.length > 0; n--) file = pick(mutations)(file);
-  const start = performance.now();
+  const start = process.cpuUsage(); // not the clock: a busy machine is no hang
   try {
     const outcome = check(file);
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
@@ -173,7 +174,7 @@ for (let i = 0; i < files; i++) {
     console.error(`file ${i}: ${error.stack}\n${Buffer.from(file).toString("base64").slice(0, 10_000)}`);
     process.exit(1);
   }
-  slowest = Math.max(slowest, performance.now() - start);
+  slowest = Math.max(slowest, process.cpuUsage(start).user / 1000);
   if (slowest > 1000) {
     console.error(`file ${i} took ${Math.round(slowest)} ms\n${Buffer.from(file).toString("base64").slice(0, 10_000)}`);
     process.exit(1);

@@ -62,26 +62,38 @@ class HeaderParser {
   }
 
   private entry(name: string): HeaderEntry {
-    let dtype: string | undefined;
+    let dtype: DType | undefined;
     let shape: number[] | undefined;
     let offsets: number[] | undefined;
-    const what = `tensor ${quote(name)}`;
-    const seen = new Set<string>();
+    let others: Set<string> | undefined;
     if (this.peek() !== "{") this.fail(`holds no {dtype, shape, data_offsets} under ${quote(name)}`);
     this.object((key) => {
-      if (seen.has(key)) this.fail(`has the key ${quote(key)} twice in ${what}`, "duplicate-name");
-      seen.add(key);
-      if (key === "dtype") dtype = this.peek() === '"' ? this.string() : this.fail(`has no string as dtype of ${what}`);
-      else if (key === "shape") shape = this.numbers(`the shape of ${what}`, MAX_RANK);
-      else if (key === "data_offsets") offsets = this.numbers(`the data_offsets of ${what}`, 2);
-      else this.skip(0); // the reference passes over keys that it does not know
+      const twice =
+        key === "dtype" ? dtype : key === "shape" ? shape : key === "data_offsets" ? offsets : others?.has(key);
+      if (twice) this.fail(`has the key ${quote(key)} twice in tensor ${quote(name)}`, "duplicate-name");
+      if (key === "dtype") dtype = this.dtype(name);
+      else if (key === "shape") shape = this.numbers(key, name, MAX_RANK);
+      else if (key === "data_offsets") offsets = this.numbers(key, name, 2);
+      else {
+        others ??= new Set();
+        others.add(key);
+        this.skip(0); // the reference passes over keys that it does not know
+      }
     });
-    if (dtype === undefined) return this.fail(`states no dtype for ${what}`);
-    if (shape === undefined) return this.fail(`states no shape for ${what}`);
-    if (offsets?.length !== 2) return this.fail(`states no pair of data_offsets for ${what}`);
-    if (!isDType(dtype))
-      return this.fail(`states the dtype ${quote(dtype)} for ${what}, which is not known`, "unsupported-dtype");
+    if (dtype === undefined) return this.fail(`states no dtype for tensor ${quote(name)}`);
+    if (shape === undefined) return this.fail(`states no shape for tensor ${quote(name)}`);
+    if (offsets?.length !== 2) return this.fail(`states no pair of data_offsets for tensor ${quote(name)}`);
     return { name, dtype, shape, begin: offsets[0] as number, end: offsets[1] as number };
+  }
+
+  private dtype(name: string): DType {
+    if (this.peek() !== '"') this.fail(`has no string as dtype of tensor ${quote(name)}`);
+    const dtype = this.string();
+    if (isDType(dtype)) return dtype;
+    return this.fail(
+      `states the dtype ${quote(dtype)} for tensor ${quote(name)}, which is not known`,
+      "unsupported-dtype",
+    );
   }
 
   private object(member: (key: string) => void): void {
@@ -101,17 +113,17 @@ class HeaderParser {
     this.take("}");
   }
 
-  private numbers(what: string, limit: number): number[] {
+  private numbers(key: string, name: string, limit: number): number[] {
     const list: number[] = [];
-    if (this.peek() !== "[") this.fail(`has no list as ${what}`);
+    if (this.peek() !== "[") this.fail(`has no list as ${key} of tensor ${quote(name)}`);
     this.pos++;
     if (this.peek() === "]") {
       this.pos++;
       return list;
     }
     for (;;) {
-      if (list.length === limit) this.fail(`has more than ${limit} numbers as ${what}`);
-      list.push(this.number(what));
+      if (list.length === limit) this.fail(`has more than ${limit} numbers as ${key} of tensor ${quote(name)}`);
+      list.push(this.number(key, name));
       if (this.peek() === ",") this.pos++;
       else break;
     }
@@ -119,15 +131,17 @@ class HeaderParser {
     return list;
   }
 
-  private number(what: string): number {
+  private number(key: string, name: string): number {
     this.peek();
     const start = this.pos;
-    while (/[-+.0-9A-Za-z]/.test(this.text.charAt(this.pos))) this.pos++;
-    const token = this.text.slice(start, Math.min(this.pos, start + 24));
+    // 24 characters are enough to see that it is none, however long it goes on.
+    while (this.pos < start + 24 && /[-+.0-9A-Za-z]/.test(this.text.charAt(this.pos))) this.pos++;
+    const token = this.text.slice(start, this.pos);
     const value = /^(0|[1-9]\d*)$/.test(token) ? Number(token) : Number.NaN;
-    if (!Number.isSafeInteger(value))
-      this.fail(`has ${quote(token)} in ${what}, expected a whole number from 0 to 2^53`);
-    return value;
+    if (Number.isSafeInteger(value)) return value;
+    return this.fail(
+      `has ${quote(token)} in the ${key} of tensor ${quote(name)}, expected a whole number from 0 to 2^53`,
+    );
   }
 
   private string(): string {

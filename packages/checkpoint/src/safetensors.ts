@@ -3,7 +3,7 @@ import { bitsOf, sizeOf } from "./dtype.ts";
 import { CheckpointError, quote } from "./errors.ts";
 import { type HeaderEntry, parseHeader } from "./header.ts";
 import { readBytes, type Storage, sliceStorage } from "./storage.ts";
-import { type CheckpointTensor, viewTensor } from "./tensor.ts";
+import { type CheckpointTensor, denseTensor } from "./tensor.ts";
 
 /** The reference's limit on a header, in bytes. */
 const MAX_HEADER = 100_000_000;
@@ -45,7 +45,7 @@ export function readSafetensors(file: Storage, name?: string): Checkpoint {
   const tensors = new Map<string, CheckpointTensor>();
   for (const entry of entries) {
     const storage = sliceStorage(file, start + entry.begin, start + entry.end);
-    tensors.set(entry.name, viewTensor({ ...entry, storage, file: name }));
+    tensors.set(entry.name, denseTensor(entry.dtype, entry.shape, storage, entry.name, name));
   }
   return { tensors, metadata, format: "safetensors", close: () => file.close?.() };
 }

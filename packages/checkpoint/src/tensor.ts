@@ -54,22 +54,33 @@ export function viewTensor(view: TensorView): CheckpointTensor {
   if (!(((last + 1) * bitsOf(dtype)) / 8 <= storage.byteLength)) {
     fail(`reaches to element ${last} of ${dtype}, its storage has only ${storage.byteLength} bytes`);
   }
-  return new StoredTensor(dtype, shape, strides, offset, storage, name, file);
+  return new StoredTensor(dtype, shape, view.strides, offset, storage, name, file);
+}
+
+/** A dense tensor that fills its storage, already checked. */
+export function denseTensor(
+  dtype: DType,
+  shape: readonly number[],
+  storage: Storage,
+  name: string,
+  file: string | undefined,
+): CheckpointTensor {
+  return new StoredTensor(dtype, shape, undefined, 0, storage, name, file);
 }
 
 class StoredTensor implements CheckpointTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly strides: readonly number[];
   readonly offset: number;
   readonly storage: Storage;
+  private readonly given: readonly number[] | undefined; // a file may have a million tensors: dense strides are not kept
   private readonly name: string;
   private readonly file: string | undefined;
 
   constructor(
     dtype: DType,
     shape: readonly number[],
-    strides: readonly number[],
+    strides: readonly number[] | undefined,
     offset: number,
     storage: Storage,
     name: string,
@@ -77,20 +88,22 @@ class StoredTensor implements CheckpointTensor {
   ) {
     this.dtype = dtype;
     this.shape = shape;
-    this.strides = strides;
+    this.given = strides;
     this.offset = offset;
     this.storage = storage;
     this.name = name;
     this.file = file;
   }
 
+  get strides(): readonly number[] {
+    return this.given ?? rowMajor(this.shape);
+  }
+
   bytes(): Uint8Array {
     const size = sizeOf(this.shape) as number; // checked when it was made
     const bits = bitsOf(this.dtype);
     if (size === 0) return new Uint8Array(0);
-    const dense = rowMajor(this.shape);
-    // The stride of an axis of one element is never used; torch writes anything there.
-    if (this.shape.every((d, axis) => d === 1 || at(this.strides, axis) === at(dense, axis))) {
+    if (this.given === undefined || isDense(this.shape, this.given)) {
       return readBytes(this.storage, (this.offset * bits) / 8, ((this.offset + size) * bits) / 8, this.file);
     }
     if (bits % 8 !== 0) {
@@ -168,20 +181,27 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides;
 }
 
+function isDense(shape: readonly number[], strides: readonly number[]): boolean {
+  const dense = rowMajor(shape);
+  // The stride of an axis of one element is never used; torch writes anything there.
+  return shape.every((d, axis) => d === 1 || at(strides, axis) === at(dense, axis));
+}
+
 /** Copies a strided view into row-major order, reading the range that it covers once. */
 function gather(t: CheckpointTensor, width: number, size: number, file: string | undefined): Uint8Array {
-  const last = t.shape.reduce((sum, d, axis) => sum + at(t.strides, axis) * (d - 1), t.offset);
+  const { shape, strides } = t;
+  const last = shape.reduce((sum, d, axis) => sum + at(strides, axis) * (d - 1), t.offset);
   const from = readBytes(t.storage, t.offset * width, (last + 1) * width, file);
   const out = new Uint8Array(size * width);
-  const index = new Array<number>(t.shape.length).fill(0);
+  const index = new Array<number>(shape.length).fill(0);
   let source = 0;
   for (let to = 0; to < out.length; to += width) {
     for (let b = 0; b < width; b++) out[to + b] = from[source * width + b] as number;
-    for (let axis = t.shape.length - 1; axis >= 0; axis--) {
-      source += at(t.strides, axis);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      source += at(strides, axis);
       index[axis] = at(index, axis) + 1;
-      if (at(index, axis) < at(t.shape, axis)) break;
-      source -= at(t.strides, axis) * at(t.shape, axis);
+      if (at(index, axis) < at(shape, axis)) break;
+      source -= at(strides, axis) * at(shape, axis);
       index[axis] = 0;
     }
   }
