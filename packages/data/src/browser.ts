@@ -1,1 +1,2 @@
+export { decode } from "./browser-decode.ts";
 export * from "./transforms.ts";

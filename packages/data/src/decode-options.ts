@@ -17,7 +17,8 @@ export interface DecodeOptions {
 export const MAX_PIXELS = 178_956_970;
 
 /** Throws where a header promises more pixels than allowed. */
-export function assertPixels({ width, height }: Probe, { maxPixels = MAX_PIXELS, name }: DecodeOptions): void {
+export function assertPixels(header: Probe, { maxPixels = MAX_PIXELS, name }: DecodeOptions): Probe {
+  const { width, height } = header;
   if (Number.isNaN(maxPixels) || maxPixels < 1)
     throw new ImageError("bad-argument", `maxPixels: expected a number of at least 1, found ${maxPixels}`);
   if (width * height > maxPixels)
@@ -26,4 +27,5 @@ export function assertPixels({ width, height }: Probe, { maxPixels = MAX_PIXELS,
       `${name ?? "image"}: ${width} x ${height} = ${width * height} pixels, more than the limit of ${maxPixels}; raise it with maxPixels (--max-pixels N)`,
       { file: name },
     );
+  return header;
 }
