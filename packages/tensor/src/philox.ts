@@ -15,10 +15,11 @@ function mulHigh(a: number, b: number): number {
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
-  const low = aLow * bLow;
-  const mid = aHigh * bLow + (low >>> 16); // below 2^32: exact in a double
-  const cross = aLow * bHigh + (mid & 0xffff);
-  return (aHigh * bHigh + Math.floor(mid / 65536) + (cross >>> 16)) >>> 0;
+  // Each sum stays below 2^32, so the wrapped integer, read as unsigned, is the sum itself.
+  const low = Math.imul(aLow, bLow) >>> 16;
+  const mid = (Math.imul(aHigh, bLow) + low) >>> 0;
+  const cross = (Math.imul(aLow, bHigh) + (mid & 0xffff)) >>> 0;
+  return (Math.imul(aHigh, bHigh) + (mid >>> 16) + (cross >>> 16)) >>> 0;
 }
 
 /** One block: writes four words at `out[at]`, from a counter of four words and a key of two. */
@@ -37,12 +38,12 @@ export function philox4x32(
     const n1 = Math.imul(M1, c2);
     const n2 = mulHigh(M0, c0) ^ c3 ^ k1;
     const n3 = Math.imul(M0, c0);
-    c0 = n0 >>> 0;
-    c1 = n1 >>> 0;
-    c2 = n2 >>> 0;
-    c3 = n3 >>> 0;
-    k0 = (k0 + W0) >>> 0;
-    k1 = (k1 + W1) >>> 0;
+    c0 = n0;
+    c1 = n1;
+    c2 = n2;
+    c3 = n3;
+    k0 = (k0 + W0) | 0;
+    k1 = (k1 + W1) | 0;
   }
   out[at] = c0;
   out[at + 1] = c1;

@@ -70,7 +70,10 @@ class PhiloxRng implements Rng {
   }
 
   uniform(n: number): Float32Array {
-    return Float32Array.from(this.uint32(n), (word) => (word >>> 8) * 2 ** -24);
+    const words = this.uint32(n);
+    const values = new Float32Array(n);
+    for (let i = 0; i < n; i++) values[i] = ((words[i] as number) >>> 8) * 2 ** -24;
+    return values;
   }
 
   normal(n: number): Float32Array {
@@ -89,10 +92,13 @@ class PhiloxRng implements Rng {
     if (!(low < high)) throw new RangeError(`rng.truncatedNormal: expected low < high, found ${low} and ${high}`);
     const from = normalCdf(low);
     const span = normalCdf(high) - from;
-    return Float32Array.from(this.uint32(n), (word) => {
-      const value = inverseNormalCdf(from + span * ((word + 0.5) * 2 ** -32));
-      return Math.min(Math.max(value, low), high);
-    });
+    const words = this.uint32(n);
+    const values = new Float32Array(n);
+    for (let i = 0; i < n; i++) {
+      const value = inverseNormalCdf(from + span * (((words[i] as number) + 0.5) * 2 ** -32));
+      values[i] = Math.min(Math.max(value, low), high);
+    }
+    return values;
   }
 
   permutation(n: number): Uint32Array {
@@ -128,17 +134,10 @@ function normalCdf(x: number): number {
   return 1 - density / fraction;
 }
 
-/** Φ⁻¹ by Acklam's rational approximation and one step of Halley's method: about 1e-15. */
+/** Φ⁻¹ by Acklam's rational approximation: within 1.2e-9 of the value, below fp32's own steps. */
 function inverseNormalCdf(p: number): number {
+  if (p > 0.5) return -inverseNormalCdf(1 - p);
   if (p <= 0) return Number.NEGATIVE_INFINITY;
-  if (p >= 1) return Number.POSITIVE_INFINITY;
-  const x = acklam(p);
-  const error = (normalCdf(x) - p) * Math.sqrt(2 * Math.PI) * Math.exp(0.5 * x * x);
-  return x - error / (1 + 0.5 * x * error);
-}
-
-function acklam(p: number): number {
-  if (p > 0.5) return -acklam(1 - p);
   if (p < 0.02425) {
     const q = Math.sqrt(-2 * Math.log(p));
     const top =
