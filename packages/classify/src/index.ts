@@ -14,7 +14,6 @@ import { open } from "./photo.ts";
 import type { Classifier, ClassifyOptions, Photo } from "./types.ts";
 
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
-export { imagenet1kLabels } from "./imagenet-1k-labels.ts";
 export type { AnyModelSpec, LoadOptions } from "./load.ts";
 export type { OpenSet } from "./open-set.ts";
 export type {
