@@ -101,3 +101,22 @@ test("a storage refuses a range outside of it", () => {
   }
   expect(() => sliceStorage(storage, 0, 3)).toThrow(expect.objectContaining({ code: "read-failed" }));
 });
+
+test("64-bit integers are rounded once: beyond 2^53 too, to the nearest fp32", () => {
+  const half = 2n ** 36n; // of the distance between fp32 values from 2^60 to 2^61
+  const values = [
+    2n ** 60n + half,
+    2n ** 60n + half + 1n,
+    2n ** 60n + half - 1n,
+    2n ** 60n + 3n * half,
+    2n ** 53n + 1n,
+  ];
+  const signed = [...values, ...values.map((v) => -v), 2n ** 63n - 1n, -(2n ** 63n)];
+  const up = 2 ** 60 + 2 ** 37;
+  const expected = [2 ** 60, up, 2 ** 60, 2 ** 60 + 2 ** 38, 2 ** 53];
+  const read = (dtype: DType, list: BigInt64Array | BigUint64Array) =>
+    viewTensor({ dtype, shape: [list.length], storage: memoryStorage(new Uint8Array(list.buffer)) }).float32();
+  const floats = [...read("I64", BigInt64Array.from(signed))];
+  expect(floats).toEqual([...expected, ...expected.map((v) => -v), 2 ** 63, -(2 ** 63)]);
+  expect([...read("U64", BigUint64Array.from([...values, 2n ** 64n - 1n]))]).toEqual([...expected, 2 ** 64]);
+});

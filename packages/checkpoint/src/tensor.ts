@@ -166,7 +166,13 @@ export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
 
 function fromBigInts(values: BigInt64Array | BigUint64Array): Float32Array {
   const out = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) out[i] = Number(values[i]);
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i] as bigint;
+    const n = Number(v);
+    // Beyond 2^53 this has been rounded to fp64, and a second rounding could go wrong: the lowest of 52 bits stands for
+    // all that is below it, so that no tie is seen where there is none.
+    out[i] = Number.isSafeInteger(n) ? n : Number(((v >> 12n) | BigInt((v & 0xfffn) !== 0n)) << 12n);
+  }
   return out;
 }
 

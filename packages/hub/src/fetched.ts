@@ -1,16 +1,7 @@
 import { type Checkpoint, memoryStorage, parseShardIndex, readCheckpoint, readSharded } from "@vitrail/checkpoint";
 import { parseConfig, type WeightsConfig } from "./config.ts";
 import { HubError } from "./errors.ts";
-import { toWeights, type Weights, type WeightsSource } from "./weights.ts";
-
-/** How weights are fetched. */
-export interface FetchOptions {
-  /** In place of the global `fetch`. */
-  readonly fetch?: (url: URL, init: { signal?: AbortSignal }) => Promise<Response>;
-  readonly signal?: AbortSignal;
-  /** Called as bytes of the checkpoint arrive; `total` is undefined where the server does not say it. */
-  readonly onProgress?: (progress: { url: string; loaded: number; total: number | undefined }) => void;
-}
+import { type OpenOptions, toWeights, type Weights, type WeightsSource } from "./weights.ts";
 
 /**
  * Opens weights by `fetch`: the base URL of a folder (with `model.safetensors` or its index, and `config.json`), the
@@ -19,7 +10,7 @@ export interface FetchOptions {
  *
  * @throws HubError where an address gives nothing or a web page; CheckpointError where the bytes are no sound checkpoint
  */
-export async function openWeights(source: string | URL | WeightsSource, options: FetchOptions = {}): Promise<Weights> {
+export async function openWeights(source: string | URL | WeightsSource, options: OpenOptions = {}): Promise<Weights> {
   if (typeof source === "object" && !(source instanceof URL)) return openParts(source, options);
   const url = toUrl(source);
   const id = String(source);
@@ -38,7 +29,7 @@ export async function openWeights(source: string | URL | WeightsSource, options:
   return openSharded(id, new URL("model.safetensors.index.json", base), config, options);
 }
 
-async function openParts(source: WeightsSource, options: FetchOptions): Promise<Weights> {
+async function openParts(source: WeightsSource, options: OpenOptions): Promise<Weights> {
   const { model, config } = source;
   let parsed: WeightsConfig | undefined;
   if (typeof config === "string" || config instanceof URL) {
@@ -58,7 +49,7 @@ async function openSharded(
   id: string,
   url: URL,
   config: WeightsConfig | undefined,
-  options: FetchOptions,
+  options: OpenOptions,
 ): Promise<Weights> {
   const json = await fetchBytes(url, options);
   if (json === undefined) {
@@ -84,18 +75,18 @@ async function openSharded(
   return toWeights(id, config, readSharded(json, open, { name: url.href }), files);
 }
 
-async function fetchCheckpoint(url: URL, options: FetchOptions): Promise<Checkpoint> {
+async function fetchCheckpoint(url: URL, options: OpenOptions): Promise<Checkpoint> {
   return readCheckpoint(await required(url, options, true), { name: url.href });
 }
 
-async function required(url: URL, options: FetchOptions, progress = false): Promise<Uint8Array> {
+async function required(url: URL, options: OpenOptions, progress = false): Promise<Uint8Array> {
   const bytes = await fetchBytes(url, options, progress);
   if (bytes === undefined) throw new HubError("not-found", `there is nothing at ${url.href}; check the address`);
   return bytes;
 }
 
 /** The bytes at a URL, undefined where there is none (404, 410). A web page is refused: many servers answer all with one. */
-async function fetchBytes(url: URL, options: FetchOptions, progress = false): Promise<Uint8Array | undefined> {
+async function fetchBytes(url: URL, options: OpenOptions, progress = false): Promise<Uint8Array | undefined> {
   const get = options.fetch ?? ((u, init) => fetch(u, init));
   let response: Response;
   try {
@@ -132,7 +123,7 @@ async function fetchBytes(url: URL, options: FetchOptions, progress = false): Pr
 async function readAll(
   response: Response,
   url: URL,
-  onProgress: NonNullable<FetchOptions["onProgress"]>,
+  onProgress: NonNullable<OpenOptions["onProgress"]>,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let loaded = 0;

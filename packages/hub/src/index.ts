@@ -5,5 +5,5 @@ export { HubError, isHubError } from "./errors.ts";
 export { openFile } from "./file-storage.ts";
 export { openWeights } from "./local.ts";
 export { nearestNames } from "./nearest.ts";
-export type { Weights, WeightsSource } from "./weights.ts";
+export type { OpenOptions, Weights, WeightsSource } from "./weights.ts";
 export { weightsPackage } from "./weights-package.ts";

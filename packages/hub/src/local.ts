@@ -7,7 +7,7 @@ import { HubError } from "./errors.ts";
 import { fileError, openFile } from "./file-storage.ts";
 import { findCheckpoint, isFile, statOf } from "./folder.ts";
 import { nearestNames } from "./nearest.ts";
-import { toWeights, type Weights, type WeightsSource } from "./weights.ts";
+import { type OpenOptions, toWeights, type Weights, type WeightsSource } from "./weights.ts";
 
 /**
  * Opens weights: a folder (`config.json` and one checkpoint), a checkpoint file, the index of a sharded one, as path
@@ -15,7 +15,8 @@ import { toWeights, type Weights, type WeightsSource } from "./weights.ts";
  *
  * @throws HubError where nothing is found, or more than one thing; CheckpointError where the bytes are no sound checkpoint
  */
-export async function openWeights(source: string | URL | WeightsSource): Promise<Weights> {
+export async function openWeights(source: string | URL | WeightsSource, options: OpenOptions = {}): Promise<Weights> {
+  options.signal?.throwIfAborted();
   if (typeof source === "object" && !(source instanceof URL)) return openParts(source);
   const path = toPath(source);
   const id = String(source);

@@ -11,6 +11,15 @@ export interface WeightsSource {
   readonly id?: string;
 }
 
+/** How weights are opened. Files need none of it, but an aborted signal stops them too. */
+export interface OpenOptions {
+  /** In place of the global `fetch`. */
+  readonly fetch?: (url: URL, init: { signal?: AbortSignal }) => Promise<Response>;
+  readonly signal?: AbortSignal;
+  /** Called as bytes of the checkpoint arrive; `total` is undefined where the server does not say it. */
+  readonly onProgress?: (progress: { url: string; loaded: number; total: number | undefined }) => void;
+}
+
 /** A checkpoint that is open, and what its folder says about it. */
 export interface Weights {
   /** What to call them in a message: the source as it was given. */
