@@ -129,11 +129,14 @@ async function start(name: BackendName, options: BackendOptions): Promise<void> 
     throw new BackendError("backend-failed", `backend ${name} does not start: ${firstLine(error)}`, { cause: error });
   }
   if (!started) throw new BackendError("backend-failed", `backend ${name} does not start here`);
+  // Its first op would print an advertisement for tfjs-node.
+  if (name === "cpu") (engine().backend as { firstUse?: boolean }).firstUse = false;
   if (name === "wasm") (await import("./wasm/register.ts")).registerWasmKernels();
 }
 
 async function prepare(): Promise<void> {
   await import("./gradients/tfjs.ts");
+  (await import("./gradients/extra.ts")).registerExtraGradients();
 }
 
 async function choose(asked: BackendName | "auto", options: BackendOptions): Promise<BackendReport> {
