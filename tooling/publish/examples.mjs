@@ -1,5 +1,5 @@
 /**
- * Runs the examples of the packages' READMEs as a reader would: every ```ts block, in an empty npm project that installed the packed
+ * Runs the examples of the READMEs as a reader would: every ```ts block, in an empty npm project that installed the packed
  * tarballs, type-checked against the published declarations and then run. A block headed ```ts no-run is type-checked only.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,8 +16,9 @@ try {
   const tarballs = await packAll(work);
   const project = new Consumer(join(work, "project"));
   await project.npm("install", "--ignore-scripts", ...tarballs.values(), `@types/node@${versionOf("@types/node")}`);
-  supply(project.folder);
-  const examples = publishedPackages().flatMap(({ name, folder }) => examplesOf(name, join(root, folder, "README.md")));
+  await supply(project);
+  const readmes = ["README.md", ...publishedPackages().map(({ folder }) => `${folder}/README.md`)];
+  const examples = readmes.flatMap(examplesOf);
   for (const [i, example] of examples.entries()) {
     const file = `example-${i}`;
     writeFileSync(join(project.folder, `${file}.ts`), example.code);
@@ -43,21 +44,19 @@ function versionOf(name) {
   return JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
 }
 
-/** What the examples may name: two photos, and a folder of weights (the small model of the box). */
-function supply(folder) {
-  cpSync(join(root, "apps/cli/photos/chelsea.png"), join(folder, "photo.png"));
-  cpSync(join(root, "apps/cli/photos/rocket.jpg"), join(folder, "photo.jpg"));
-  cpSync(join(root, "packages/weights-cifar10"), join(folder, "path/to/folder"), {
-    recursive: true,
-    filter: (path) => !path.includes("node_modules"),
-  });
+/** What the examples may name: photos, and path/to/folder with (untrained) weights of a ViT-Ti/16. */
+async function supply(project) {
+  cpSync(join(root, "apps/cli/photos/chelsea.png"), join(project.folder, "photo.png"));
+  cpSync(join(root, "apps/cli/photos/rocket.jpg"), join(project.folder, "photo.jpg"));
+  cpSync(join(root, "tooling/publish/consumer/weights.mjs"), join(project.folder, "weights.mjs"));
+  await project.node("weights.mjs");
 }
 
-function examplesOf(name, readme) {
-  const text = readFileSync(readme, "utf8");
+function examplesOf(readme) {
+  const text = readFileSync(join(root, readme), "utf8");
   return [...text.matchAll(/^```ts([^\n]*)\n([\s\S]*?)^```/gm)].map(([, head, code]) => {
     const line = text.slice(0, text.indexOf(code)).split("\n").length;
-    return { where: `${name} README.md:${line}`, code, runs: !/\bno-run\b/.test(head) };
+    return { where: `${readme}:${line}`, code, runs: !/\bno-run\b/.test(head) };
   });
 }
 

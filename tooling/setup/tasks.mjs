@@ -7,6 +7,9 @@ import { runTests } from "./test.mjs";
 const node = (file, args, options) => run([process.execPath, file, ...args], options);
 const status = async (ended) => (await ended).status;
 
+/** changesets calls pnpm, by name. */
+const changeset = (args) => status(node(binOf("@changesets/cli", "changeset"), args, { env: pnpmEnv() }));
+
 /** Runs the steps in order, all of them, and gives the first status that is not 0. */
 async function all(...steps) {
   let first = 0;
@@ -50,6 +53,7 @@ export const tasks = {
         () => node(binOf("knip"), ["--no-progress"]),
       ),
   },
+  fix: { run: () => status(node(binOf("@biomejs/biome"), ["check", "--write", "."])) },
   publint: {
     build: "all",
     run: () => {
@@ -67,9 +71,9 @@ export const tasks = {
       return all(...wanted.map((name) => () => node(join(folder, name), [])));
     },
   },
-  docs: { build: "all", run: (args) => status(node(binOf("typedoc"), args)) },
-  rehearse: {
-    build: "all",
-    run: (args) => status(node(join(root, "tooling/publish/rehearse.mjs"), args, { env: pnpmEnv() })),
-  },
+  docs: { run: (args) => status(node(binOf("typedoc"), args)) },
+  examples: { build: "all", run: (args) => status(node(join(root, "tooling/publish/examples.mjs"), args)) },
+  changeset: { run: changeset },
+  release: { build: "all", run: () => changeset(["publish"]) },
+  rehearse: { build: "all", run: (args) => status(node(join(root, "tooling/publish/rehearse.mjs"), args)) },
 };
