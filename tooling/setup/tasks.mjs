@@ -50,7 +50,7 @@ export const tasks = {
     run: () =>
       all(
         () => node(binOf("@biomejs/biome"), ["check", "--error-on-warnings", "."]),
-        () => node(binOf("knip"), ["--no-progress"]),
+        () => node(binOf("knip"), ["--no-progress", "--no-config-hints"]),
       ),
   },
   fix: { run: () => status(node(binOf("@biomejs/biome"), ["check", "--write", "."])) },
