@@ -2,6 +2,7 @@ import { assertPixels, type DecodeOptions } from "./decode-options.ts";
 import { ImageError } from "./errors.ts";
 import { fillOutside, firstFrame } from "./gif.ts";
 import type { Image } from "./image.ts";
+import { orient, withoutOrientation } from "./orientation.ts";
 import { toRgb } from "./pixels.ts";
 import { decodePng } from "./png.ts";
 import { type ImageKind, probe } from "./probe.ts";
@@ -46,9 +47,12 @@ async function decodeBytes(bytes: Uint8Array, options: DecodeOptions): Promise<I
     if (kind === "png" && !icc) return await decodePng(bytes, orientation);
     if (kind === "gif") {
       const frame = firstFrame(bytes);
-      return fillOutside(await native(frame.bytes, kind, orientation, icc), frame);
+      return fillOutside(await native(frame.bytes, kind, icc), frame);
     }
-    return await native(kind === "jpeg" ? wholeJpeg(bytes) : bytes, kind, orientation, icc);
+    if (kind !== "jpeg" && kind !== "webp") return await native(bytes, kind, icc);
+    const upright = withoutOrientation(kind, bytes);
+    const image = await (kind === "jpeg" ? nativeJpeg(upright.bytes, icc) : native(upright.bytes, kind, icc));
+    return orientation ? orient(image, upright.orientation) : image;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ImageError("corrupt-image", `${name ?? "image"}: a damaged or cut ${kind.toUpperCase()}: ${reason}`, {
@@ -58,13 +62,25 @@ async function decodeBytes(bytes: Uint8Array, options: DecodeOptions): Promise<I
   }
 }
 
-/** A JPEG that lacks only its end mark gets it. */
-function wholeJpeg(bytes: Uint8Array): Uint8Array {
-  if (hasJpegEnd(bytes)) return bytes;
-  const whole = new Uint8Array(bytes.length + 2);
-  whole.set(bytes);
-  whole.set([0xff, 0xd9], bytes.length);
-  return whole;
+/**
+ * A JPEG that lacks nothing but its end mark is whole; one that was cut is not, but with the mark in place browsers fill
+ * what is missing and do not say so. So different bytes are put where the rest would be: a whole picture does not read
+ * them and stays the same.
+ */
+async function nativeJpeg(bytes: Uint8Array, icc: boolean): Promise<Image> {
+  if (hasJpegEnd(bytes)) return native(bytes, "jpeg", icc);
+  const ended = (fill: number, length: number): Uint8Array => {
+    const out = new Uint8Array(bytes.length + length + 2).fill(fill);
+    out.set(bytes);
+    out.set([0xff, 0xd9], bytes.length + length);
+    return out;
+  };
+  const image = await native(ended(0, 0), "jpeg", icc);
+  for (const fill of [0x55, 0xaa]) {
+    const { data } = await native(ended(fill, 64), "jpeg", icc);
+    if (data.some((v, i) => v !== image.data[i])) throw new Error("premature end of JPEG image");
+  }
+  return image;
 }
 
 /** Whether a canvas may be used: it multiplies by alpha and divides again, which loses colour. */
@@ -77,12 +93,11 @@ function isOpaque(kind: ImageKind, bytes: Uint8Array): boolean {
   return chunk === "VP8X" && ((bytes[20] ?? 0) & 0x10) === 0;
 }
 
-async function native(bytes: Uint8Array, kind: ImageKind, orientation: boolean, icc: boolean): Promise<Image> {
+async function native(bytes: Uint8Array, kind: ImageKind, icc: boolean): Promise<Image> {
   const blob = new Blob([bytes as BlobPart], { type: `image/${kind}` });
   const bitmap = await createImageBitmap(blob, {
     premultiplyAlpha: "none",
     colorSpaceConversion: icc ? "default" : "none",
-    imageOrientation: orientation ? "from-image" : ("none" as ImageOrientation),
   });
   try {
     const { width, height } = bitmap;

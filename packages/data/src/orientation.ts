@@ -1,22 +1,53 @@
 import type { Image } from "./image.ts";
-import { be16, be32, le16, le32 } from "./probe-bytes.ts";
+import { ascii, be16, be32, le16, le32 } from "./probe-bytes.ts";
+import { jpegExif } from "./probe-jpeg.ts";
 
-/** The orientation (1 to 8) in an EXIF block, which is laid out as a TIFF; 1 where there is none. */
-export function exifOrientation(b: Uint8Array): number {
-  const little = b[0] === 0x49;
+/** Where an EXIF block (laid out as a TIFF, `begin` to the end of `b`) keeps its orientation, and what it says: 1 to 8. */
+function find(b: Uint8Array, begin: number): { at: number; little: boolean; value: number } | undefined {
+  const little = b[begin] === 0x49;
   const u16 = (i: number): number => (little ? le16(b, i) : be16(b, i));
   const u32 = (i: number): number => (little ? le32(b, i) : be32(b, i));
-  if (b.length < 8 || u16(2) !== 42) return 1;
-  const directory = u32(4);
+  if (b.length < begin + 8 || u16(begin + 2) !== 42) return undefined;
+  const directory = begin + u32(begin + 4);
   const entries = u16(directory);
   for (let i = 0; i < entries; i++) {
     const at = directory + 2 + i * 12;
-    if (at + 12 > b.length) break;
-    if (u16(at) !== 0x112) continue;
+    if (at + 12 > b.length) return undefined;
     const value = u16(at + 8);
-    return value >= 1 && value <= 8 ? value : 1;
+    if (u16(at) === 0x112) return value >= 1 && value <= 8 ? { at: at + 8, little, value } : undefined;
   }
-  return 1;
+  return undefined;
+}
+
+/** The orientation (1 to 8) in an EXIF block; 1 where there is none. */
+export function exifOrientation(block: Uint8Array): number {
+  return find(block, 0)?.value ?? 1;
+}
+
+/**
+ * Takes the orientation out of a JPEG or WebP: browsers differ in whether they apply it and whether they can be told not
+ * to. The bytes are copied only where there is one.
+ */
+export function withoutOrientation(
+  kind: "jpeg" | "webp",
+  bytes: Uint8Array,
+): { bytes: Uint8Array; orientation: number } {
+  const begin = kind === "jpeg" ? jpegExif(bytes) : webpExif(bytes);
+  const found = begin === undefined ? undefined : find(bytes, begin);
+  if (!found || found.value === 1) return { bytes, orientation: 1 };
+  const copy = Uint8Array.from(bytes);
+  copy.set(found.little ? [1, 0] : [0, 1], found.at);
+  return { bytes: copy, orientation: found.value };
+}
+
+/** Where the EXIF block of a WebP begins: the chunk's payload, without the marker that some writers put before it. */
+function webpExif(b: Uint8Array): number | undefined {
+  for (let at = 12; at + 8 <= b.length; ) {
+    const length = le32(b, at + 4);
+    if (ascii(b, at, 4) === "EXIF") return ascii(b, at + 8, 6) === "Exif\0\0" ? at + 14 : at + 8;
+    at += 8 + length + (length & 1);
+  }
+  return undefined;
 }
 
 /** Turns and mirrors a picture so that it stands upright (EXIF 2.32, tag 0x112); values from 5 swap width and height. */

@@ -1,4 +1,4 @@
-import { be16, type Size } from "./probe-bytes.ts";
+import { ascii, be16, type Size } from "./probe-bytes.ts";
 
 /** A marker segment of a JPEG: the marker's second byte, and where its payload lies. */
 interface Segment {
@@ -44,6 +44,13 @@ export function probeJpeg(b: Uint8Array): Size | undefined {
 export function jpegComponents(b: Uint8Array): number | undefined {
   const f = frame(b);
   return f && b[f.begin + 5];
+}
+
+/** Where the EXIF block begins, behind its marker "Exif" in an APP1 segment; before the first scan or nowhere. */
+export function jpegExif(b: Uint8Array): number | undefined {
+  for (let s = segment(b, 2); s && s.marker !== 0xda && s.marker !== 0xd9; s = segment(b, s.end))
+    if (s.marker === 0xe1 && ascii(b, s.begin, 6) === "Exif\0\0") return s.begin + 6;
+  return undefined;
 }
 
 /** True where the picture's end mark is there. Bytes after it, and marks inside an embedded preview, do not count. */
