@@ -1,2 +1,6 @@
 export { expectClose, maxRelativeError } from "./close.ts";
+export { type ConformanceOptions, conformance } from "./conformance.ts";
+export { fill, filledCheckpoint, fillImage, parameterShapes } from "./fill.ts";
+export { goldens, goldenTensor, sample } from "./goldens.ts";
+export { compareWithGolden, crossEntropy, type Parity, worst } from "./parity.ts";
 export { shared } from "./shared.ts";
