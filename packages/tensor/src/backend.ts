@@ -1,12 +1,14 @@
 import { engine, findBackendFactory, setBackend } from "@tensorflow/tfjs-core";
 import { BackendError } from "./errors.ts";
+import { importByName, isNode, mendNodeUtil, wasmFolder } from "./node.ts";
 
 /** The backends that {@link useBackend} can start. */
 export type BackendName = "cpu" | "wasm" | "webgl" | "webgpu" | "tfjs-node" | "tfjs-node-gpu";
 
-/** One backend that was looked at, and why it was or was not taken. */
+/** One backend that was looked at and not taken. */
 export interface BackendAttempt {
   readonly name: BackendName;
+  /** Why it could not be taken, in one line. */
   readonly reason: string;
 }
 
@@ -16,7 +18,7 @@ export interface BackendReport {
   readonly name: BackendName;
   /** Why this one, in a few words. */
   readonly reason: string;
-  /** Those that came first and could not be taken, each with its reason, in order. */
+  /** Those that came first and could not be taken, in order. */
   readonly tried: readonly BackendAttempt[];
 }
 
@@ -29,7 +31,7 @@ export interface BackendOptions {
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
 }
 
-const npmNames: Readonly<Record<BackendName, string>> = {
+const packages: Readonly<Record<BackendName, string>> = {
   "tfjs-node-gpu": "@tensorflow/tfjs-node-gpu",
   "tfjs-node": "@tensorflow/tfjs-node",
   webgpu: "@tensorflow/tfjs-backend-webgpu",
@@ -38,148 +40,137 @@ const npmNames: Readonly<Record<BackendName, string>> = {
   cpu: "@tensorflow/tfjs-backend-cpu",
 };
 
-const version = "4.22.0";
+/** The one version of tfjs that all of it must have. */
+const VERSION = "4.22.0";
 
-/** tfjs-node registers itself as "tensorflow", whichever of the two packages it is. */
-const engineName = (name: BackendName): string => (name.startsWith("tfjs-node") ? "tensorflow" : name);
+const isNative = (name: BackendName): boolean => name === "tfjs-node" || name === "tfjs-node-gpu";
 
-const isNode = (): boolean => typeof process !== "undefined" && typeof process.versions?.node === "string";
+/** Both native packages register themselves under TensorFlow's own name. */
+const engineName = (name: BackendName): string => (isNative(name) ? "tensorflow" : name);
 
 /** The order of "auto": native, then the graphics processor, then wasm, then plain JavaScript. */
 const autoOrder = (): readonly BackendName[] =>
   isNode() ? ["tfjs-node-gpu", "tfjs-node", "wasm", "cpu"] : ["webgpu", "webgl", "wasm", "cpu"];
 
-/** A specifier that no bundler can see through: the package may be absent, and must then not break a build. */
-const importByName = (specifier: string): Promise<unknown> =>
-  import(/* @vite-ignore */ /* webpackIgnore: true */ specifier);
-
-/** Node 23 removed the `util.is…` functions that tfjs-node 4.22 calls: put the missing ones back before it loads. */
-function mendNodeUtil(): void {
-  const util = process.getBuiltinModule?.("node:util") as unknown as Record<string, unknown> | undefined;
-  if (!util) return;
-  const mends: Record<string, (value: unknown) => boolean> = {
-    isArray: Array.isArray,
-    isBoolean: (value) => typeof value === "boolean",
-    isFunction: (value) => typeof value === "function",
-    isNull: (value) => value === null,
-    isNullOrUndefined: (value) => value === null || value === undefined,
-    isNumber: (value) => typeof value === "number",
-    isObject: (value) => value !== null && typeof value === "object",
-    isString: (value) => typeof value === "string",
-    isUndefined: (value) => value === undefined,
-  };
-  for (const [name, mend] of Object.entries(mends)) util[name] ??= mend;
-}
-
-async function loadWasm(options: BackendOptions): Promise<void> {
+async function loadWasm({ wasmPaths }: BackendOptions): Promise<void> {
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
-  const paths = options.wasmPaths;
+  const paths = wasmPaths ?? wasmFolder();
   if (paths !== undefined) setWasmPaths(typeof paths === "string" ? paths : { ...paths });
 }
 
-async function importBackend(name: BackendName, options: BackendOptions): Promise<void> {
-  switch (name) {
-    case "cpu":
-      await import("@tensorflow/tfjs-backend-cpu");
-      break;
-    case "wasm":
-      await loadWasm(options);
-      break;
-    case "webgl":
-      await import("@tensorflow/tfjs-backend-webgl");
-      break;
-    case "webgpu":
-      await import("@tensorflow/tfjs-backend-webgpu");
-      break;
-    default:
-      mendNodeUtil();
-      await importByName(npmNames[name]);
+/** Which native package is in this process: there is room for one. */
+let native: BackendName | undefined;
+
+async function loadNative(name: BackendName): Promise<void> {
+  if (native !== undefined && native !== name) {
+    throw new Error(`${native} is loaded in this process already, and the two can't be together`);
   }
+  mendNodeUtil();
+  await importByName(packages[name]);
+  native = name;
+}
+
+async function load(name: BackendName, options: BackendOptions): Promise<void> {
+  if (isNative(name)) return loadNative(name);
+  if (findBackendFactory(name) !== null && name !== "wasm") return;
+  // Specifiers in full, so that bundlers find them; inside a try block, an absent one is no error of the build.
+  if (name === "wasm") await loadWasm(options);
+  else if (name === "cpu") await import("@tensorflow/tfjs-backend-cpu");
+  else if (name === "webgl") await import("@tensorflow/tfjs-backend-webgl");
+  else if (name === "webgpu") await import("@tensorflow/tfjs-backend-webgpu");
 }
 
 const firstLine = (error: unknown): string =>
   String((error as { message?: unknown } | null)?.message ?? error).split("\n", 1)[0] as string;
 
-const isMissing = (error: unknown, npmName: string): boolean => {
-  const { code, message } = (error ?? {}) as { code?: string; message?: string };
-  const missing =
-    code === "ERR_MODULE_NOT_FOUND" ||
-    code === "MODULE_NOT_FOUND" ||
-    /resolve|find (module|package)|optional-peer-dep/i.test(message ?? "");
-  return missing && (message ?? "").includes(npmName);
+/** An import that failed because the package is absent, not because something inside it is. */
+function isMissing(error: unknown, packageName: string): boolean {
+  const { code, message = "" } = (error ?? {}) as { code?: string; message?: string };
+  const missing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || /resolve|find/i.test(message);
+  return missing && new RegExp(`['"/: ]${packageName}(['": ?]|$)`).test(firstLine(error));
+}
+
+const failed = (name: BackendName, what: string, cause?: unknown): BackendError => {
+  const detail = cause === undefined ? "" : `: ${firstLine(cause)}`;
+  return new BackendError("backend-failed", `backend ${name} ${what}${detail}`, cause === undefined ? {} : { cause });
 };
 
 async function start(name: BackendName, options: BackendOptions): Promise<void> {
-  const npmName = npmNames[name];
-  if (findBackendFactory(engineName(name)) === null) {
-    try {
-      await importBackend(name, options);
-    } catch (error) {
-      if (isMissing(error, npmName)) {
-        const message = `backend ${name} is not installed: expected the package ${npmName}; run npm install ${npmName}@${version}`;
-        throw new BackendError("backend-not-installed", message, { cause: error });
-      }
-      throw new BackendError("backend-failed", `backend ${name} does not load: ${firstLine(error)}`, { cause: error });
-    }
+  try {
+    await load(name, options);
+  } catch (cause) {
+    const packageName = packages[name];
+    if (!isMissing(cause, packageName)) throw failed(name, "does not load", cause);
+    const message = `backend ${name} is not installed: run npm install ${packageName}@${VERSION}`;
+    throw new BackendError("backend-not-installed", message, { cause });
   }
+  if (findBackendFactory(engineName(name)) === null) throw failed(name, "needs a browser that has it");
   let started = false;
   try {
     started = await setBackend(engineName(name));
-  } catch (error) {
-    throw new BackendError("backend-failed", `backend ${name} does not start: ${firstLine(error)}`, { cause: error });
+  } catch (cause) {
+    throw failed(name, "does not start", cause);
   }
-  if (!started) throw new BackendError("backend-failed", `backend ${name} does not start here`);
-  // Its first op would print an advertisement for tfjs-node.
-  if (name === "cpu") (engine().backend as { firstUse?: boolean }).firstUse = false;
+  if (!started) throw failed(name, "does not start here");
+  // Its first op would print an advertisement.
+  if (name === "cpu" || isNative(name)) (engine().backend as { firstUse?: boolean }).firstUse = false;
+}
+
+/** After a backend is loaded, since tfjs-node brings a copy of tfjs's gradients that takes the place of ours. */
+async function prepare(name: BackendName): Promise<void> {
+  await import("./gradients/tfjs.ts");
+  (await import("./gradients/extra.ts")).registerExtraGradients();
   if (name === "wasm") (await import("./wasm/register.ts")).registerWasmKernels();
 }
 
-async function prepare(): Promise<void> {
-  await import("./gradients/tfjs.ts");
-  (await import("./gradients/extra.ts")).registerExtraGradients();
+/** "tfjs-node-gpu and tfjs-node are not installed; webgl does not start here" */
+function summary(tried: readonly (BackendAttempt & { readonly code?: string })[]): string {
+  const absent = tried.filter(({ code }) => code === "backend-not-installed").map(({ name }) => name);
+  const others = tried.filter(({ code }) => code !== "backend-not-installed").map(({ reason }) => reason);
+  const missing = `${absent.join(" and ")} ${absent.length > 1 ? "are" : "is"} not installed`;
+  return [...(absent.length > 0 ? [missing] : []), ...others].join("; ");
 }
 
 async function choose(asked: BackendName | "auto", options: BackendOptions): Promise<BackendReport> {
-  await prepare();
-  if (asked !== "auto") {
-    await start(asked, options);
-    return { name: asked, reason: "asked for by name", tried: [] };
-  }
-  const tried: BackendAttempt[] = [];
-  for (const name of autoOrder()) {
+  const tried: (BackendAttempt & { readonly code?: string })[] = [];
+  for (const name of asked === "auto" ? autoOrder() : [asked]) {
     try {
       await start(name, options);
-      return { name, reason: tried.length === 0 ? "the first choice" : "the first that works here", tried };
     } catch (error) {
-      tried.push({ name, reason: firstLine(error) });
+      if (asked !== "auto") throw error;
+      tried.push({ name, reason: firstLine(error), code: (error as BackendError).code });
+      continue;
     }
+    await prepare(name);
+    const best = tried.length === 0 ? "the fastest there is" : `the fastest that works here: ${summary(tried)}`;
+    const reason = asked === "auto" ? best : "asked for by name";
+    return { name, reason, tried: tried.map(({ name, reason }) => ({ name, reason })) };
   }
-  const all = tried.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  throw new BackendError("backend-failed", `no backend starts here: ${all}`);
+  throw new BackendError("backend-failed", `no backend starts here: ${summary(tried)}`);
 }
 
 let queue: Promise<unknown> | undefined;
 
 /**
- * Chooses what computes from here on, and makes it ready for training: registers tfjs's gradients (plain Node has
- * none) and the kernels that the wasm backend lacks. Call it once before the first op; again to switch. Calls queue up.
+ * Chooses what computes from here on and makes it ready for training: registers tfjs's gradients (plain Node has none),
+ * those that tfjs lacks, and the kernels that its wasm backend lacks. Call it before the first op, and again to switch;
+ * calls that overlap run one after another. Tensors made before a switch move by themselves when they are used.
  *
  * @param name a backend, or "auto": in Node `tfjs-node-gpu`, then `tfjs-node` where installed, else `wasm`, else `cpu`;
  *   in browsers `webgpu`, then `webgl` where installed, else `wasm`, else `cpu`.
  * @throws BackendError with code "backend-unknown", "backend-not-installed" (with the command that installs it) or
- *   "backend-failed".
+ *   "backend-failed". The backend that ran before stays.
  */
 export function useBackend(name: BackendName | "auto" = "auto", options: BackendOptions = {}): Promise<BackendReport> {
-  if (name !== "auto" && !Object.hasOwn(npmNames, name)) {
-    const known = ["auto", ...Object.keys(npmNames)].join(", ");
-    return Promise.reject(
-      new BackendError("backend-unknown", `backend: expected one of ${known}, found ${JSON.stringify(name)}`),
-    );
+  if (name !== "auto" && !Object.hasOwn(packages, name)) {
+    const known = ["auto", ...Object.keys(packages)].join(", ");
+    const message = `backend: expected one of ${known}, found ${JSON.stringify(name)}`;
+    return Promise.reject(new BackendError("backend-unknown", message));
   }
   const next = (queue ?? Promise.resolve()).then(() => choose(name, options));
   queue = next.catch(() => undefined);
   return next;
 }
 
-/** The name of the backend that runs now, or undefined before the first {@link useBackend}. */
+/** The engine's name of the backend that runs now ("tensorflow" for both native ones), undefined before the first. */
 export const currentBackend = (): string | undefined => engine().backendName ?? undefined;

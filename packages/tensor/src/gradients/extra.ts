@@ -180,13 +180,16 @@ const prod: GradConfig = {
   },
 };
 
-const marker = Symbol.for("@vitrail/tensor: gradients");
+/** Marks a gradient of ours. A plain name, so that another copy of this package knows it too. */
+const ours = "vitrailGradient";
 
-/** Registers them, once an engine. After tfjs's own. */
+/**
+ * Registers them, after tfjs's own. To be called again whenever a package may have registered tfjs's anew: those that
+ * are ours already, this copy's or another's, are left alone.
+ */
 export function registerExtraGradients(): void {
-  const registered = globalThis as { [marker]?: boolean };
-  if (registered[marker]) return;
-  registered[marker] = true;
+  const register = (config: GradConfig) => registerGradient(Object.assign(config, { [ours]: true }));
+  const isOurs = (config: GradConfig) => (config as { [ours]?: boolean })[ours] === true;
   const added = [
     ...["Equal", "NotEqual", "Greater", "Less", "LessEqual", "LogicalAnd", "LogicalOr"].map((name) =>
       comparison(name, ["a", "b"]),
@@ -196,12 +199,15 @@ export function registerExtraGradients(): void {
     scatterNd,
     stridedSlice,
   ];
-  for (const config of added) if (getGradient(config.kernelName) === undefined) registerGradient(config);
-  const replace = (config: GradConfig) => {
-    unregisterGradient(config.kernelName);
-    registerGradient(config);
-  };
-  if (getGradient("Prod") !== undefined) replace(prod);
-  const matMulGradient = getGradient("BatchMatMul");
-  if (matMulGradient !== undefined) replace(batchMatMul(matMulGradient));
+  for (const config of added) if (getGradient(config.kernelName) === undefined) register(config);
+  const mends: [string, (original: GradConfig) => GradConfig][] = [
+    ["Prod", () => ({ ...prod })],
+    ["BatchMatMul", batchMatMul],
+  ];
+  for (const [name, mend] of mends) {
+    const original = getGradient(name);
+    if (original === undefined || isOurs(original)) continue;
+    unregisterGradient(name);
+    register(mend(original));
+  }
 }

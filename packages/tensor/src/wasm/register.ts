@@ -5,22 +5,19 @@ import { depthwiseBackpropFilterConfig, depthwiseBackpropInputConfig } from "./d
 import { batchMatMulConfig } from "./mat-mul.ts";
 import { unsortedSegmentSumConfig } from "./segment-sum.ts";
 
-const marker = Symbol.for("@vitrail/tensor: wasm kernels");
+/** Marks a kernel of ours. A plain name, so that another copy of this package knows it too. */
+const ours = "vitrailKernel";
 
-/** Adds the kernels that training needs and tfjs's wasm backend lacks, and replaces its slow ones. Once an engine. */
+/** Adds the kernels that training needs and tfjs's wasm backend lacks, and replaces its slow ones. */
 export function registerWasmKernels(): void {
-  const registered = globalThis as { [marker]?: boolean };
-  if (registered[marker]) return;
-  registered[marker] = true;
   const add = (config: KernelConfig) => {
-    if (getKernel(config.kernelName, "wasm") === undefined) registerKernel(config);
+    if (getKernel(config.kernelName, "wasm") === undefined) registerKernel(Object.assign(config, { [ours]: true }));
   };
   const replace = (name: string, config: (original: KernelConfig["kernelFunc"]) => KernelConfig) => {
-    const original = getKernel(name, "wasm");
-    if (original === undefined) return;
-    const next = config(original.kernelFunc);
+    const original = getKernel(name, "wasm") as (KernelConfig & { [ours]?: boolean }) | undefined;
+    if (original === undefined || original[ours] === true) return;
     unregisterKernel(name, "wasm");
-    registerKernel({ ...original, ...next });
+    add({ ...original, ...config(original.kernelFunc) });
   };
   add(conv2DBackpropFilterConfig());
   add(depthwiseBackpropFilterConfig());
