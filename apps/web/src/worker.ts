@@ -17,10 +17,12 @@ async function start(): Promise<Classifier> {
   const classifier = await createClassifier({
     model: resnet20_cifar,
     weights: { config: here(config), model: here(model) },
-    wasmPaths: {
-      "tfjs-backend-wasm.wasm": here(wasmPlain),
-      "tfjs-backend-wasm-simd.wasm": here(wasmSimd),
-      "tfjs-backend-wasm-threaded-simd.wasm": here(wasmThreaded),
+    backendOptions: {
+      wasmPaths: {
+        "tfjs-backend-wasm.wasm": here(wasmPlain),
+        "tfjs-backend-wasm-simd.wasm": here(wasmSimd),
+        "tfjs-backend-wasm-threaded-simd.wasm": here(wasmThreaded),
+      },
     },
   });
   const { name, reason } = classifier.report;
