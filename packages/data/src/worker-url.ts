@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -14,7 +15,7 @@ export async function workerUrl(): Promise<URL> {
   // Beside the package's dependencies, so that the import of sharp is found from there.
   const folder = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
   await mkdir(folder, { recursive: true });
-  const outfile = `${folder}worker-${process.pid}.mjs`;
+  const outfile = `${folder}worker-${process.pid}-${Date.now()}.mjs`;
   await build({
     entryPoints: [fileURLToPath(new URL("./worker.ts", import.meta.url))],
     outfile,
@@ -24,5 +25,6 @@ export async function workerUrl(): Promise<URL> {
     external: ["sharp"],
     logLevel: "error",
   });
+  process.once("exit", () => rmSync(outfile, { force: true }));
   return pathToFileURL(outfile);
 }
