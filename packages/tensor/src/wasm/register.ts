@@ -3,6 +3,7 @@ import { conv2DBackpropFilterConfig } from "./conv-backprop-filter.ts";
 import { conv2DBackpropInputConfig } from "./conv-backprop-input.ts";
 import { depthwiseBackpropFilterConfig, depthwiseBackpropInputConfig } from "./depthwise-backprop.ts";
 import { batchMatMulConfig } from "./mat-mul.ts";
+import { maxPoolGradConfig } from "./max-pool-grad.ts";
 import { unsortedSegmentSumConfig } from "./segment-sum.ts";
 
 /** Marks a kernel of ours. A plain name, so that another copy of this package knows it too. */
@@ -25,4 +26,5 @@ export function registerWasmKernels(): void {
   add(unsortedSegmentSumConfig());
   replace("Conv2DBackpropInput", conv2DBackpropInputConfig);
   replace("BatchMatMul", batchMatMulConfig);
+  replace("MaxPoolGrad", maxPoolGradConfig);
 }
