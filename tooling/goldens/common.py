@@ -177,9 +177,9 @@ def write(path: Path, tensors: dict, generator: str, **metadata) -> None:
         if value.dtype == np.float64:
             value = value.astype(np.float32)
         arrays[name] = np.ascontiguousarray(value)
+    tv = import_torchvision()  # first: timm imports it too
     import timm
 
-    tv = import_torchvision()
     info = {
         "generator": f"tooling/goldens/{generator}",
         "torch": torch.__version__,
