@@ -1,0 +1,239 @@
+/** Inference: a function or model, traced once, in a session of its own. */
+import { type DataId, type Tensor, type Tensor4D, tensor, tidy } from "@vitrail/tensor";
+import { JitError, showShape } from "./errors.ts";
+import { type DType, type Graph, sameShape, sizeOf } from "./ir.ts";
+import { optimise } from "./passes/index.ts";
+import type { Client } from "./runtime/client.ts";
+import { type EngineOptions, type EngineReport, openSession } from "./runtime/engine.ts";
+import type { HostTensor, HostTensors } from "./runtime/protocol.ts";
+import { type InputSpec, type TraceResult, trace } from "./trace.ts";
+
+/** What can be compiled: a model of this workspace, anything with its `forward`, or a function of tensors. */
+export type Traceable =
+  | { forward(x: Tensor4D): Tensor | Readonly<Record<string, Tensor>> }
+  | ((...inputs: Tensor[]) => TraceResult);
+
+/** One input: its shape, `null` in front for any batch size, and its type where that is not float32. */
+export type InputShape = readonly (number | null)[];
+
+export interface CompileOptions extends EngineOptions {
+  /** Shape of the one input, e.g. `[null, 224, 224, 3]`. */
+  readonly input?: InputShape;
+  /** All inputs in the function's order, where it has several or some are not float32. */
+  readonly inputs?: readonly InputSpec[];
+}
+
+/** Values and their shape, on the host. */
+export interface HostValue {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+
+/** A compiled function. Runs off the calling thread; frees nothing of the model it came from. */
+export interface Compiled {
+  /** What runs it, and why. */
+  readonly report: EngineReport;
+  readonly inputs: readonly InputSpec[];
+  /**
+   * The function of one input and one output. A tensor gives a tensor (the caller's to dispose), values give values. The
+   * values are copied, never taken.
+   * @throws JitError "bad-input" for another shape or type, "disposed", "engine-failed", "worker-crashed"
+   */
+  run(input: Tensor): Promise<Tensor>;
+  run(input: Float32Array): Promise<Float32Array>;
+  /** All inputs and outputs by name. */
+  runAll(inputs: Readonly<Record<string, HostValue>>): Promise<Record<string, HostValue>>;
+  /** Ends the session, after what is under way. Call it once for each `compile`. */
+  dispose(): Promise<void>;
+}
+
+export const functionOf = (target: Traceable): ((...inputs: Tensor[]) => TraceResult) =>
+  typeof target === "function" ? target : (x) => target.forward(x as Tensor4D);
+
+export function inputsOf({ input, inputs }: CompileOptions): readonly InputSpec[] {
+  if (inputs && !input) return inputs;
+  if (input && !inputs) return [{ name: "input", shape: input }];
+  throw new JitError("bad-input", "compile: expected either input, a shape, or inputs, a list; found both or neither");
+}
+
+/** A session shared by everyone who compiled the same function over the same values. */
+interface Shared {
+  readonly ids: readonly DataId[];
+  readonly client: Client | undefined;
+  readonly report: EngineReport;
+  users: number;
+}
+
+/** Sessions by function or model, then by everything else that a session depends on. */
+let cache: WeakMap<object, Map<string, Promise<Shared>[]>> | undefined;
+
+/**
+ * Traces `target` and opens a session for it. Weights are constants of the compiled function: what is assigned to them
+ * later does not reach it. Compiling the same target again, over the same weights, shares the session.
+ */
+export async function compile(target: Traceable, options: CompileOptions): Promise<Compiled> {
+  const inputs = inputsOf(options);
+  const ids: DataId[] = [];
+  const graph = trace(functionOf(target), inputs, {
+    resolve: (_graph, id, _values, literal) => {
+      if (!literal) ids.push(id);
+      return undefined;
+    },
+  });
+  const { engine = "auto", provider = "auto", threads } = options;
+  const key = JSON.stringify([inputs, engine, provider, threads]);
+  cache ??= new WeakMap();
+  const known = cache.get(target) ?? new Map<string, Promise<Shared>[]>();
+  cache.set(target, known);
+  const list = known.get(key) ?? [];
+  known.set(key, list);
+  for (const entry of list) {
+    const shared = await entry.catch(() => undefined);
+    if (shared && shared.users > 0 && shared.ids.length === ids.length && shared.ids.every((id, i) => id === ids[i])) {
+      shared.users++;
+      return makeCompiled(target, inputs, graph, shared, () => undefined);
+    }
+  }
+  const opening = openShared(graph, ids, options);
+  list.push(opening);
+  const forget = () => {
+    const at = list.indexOf(opening);
+    if (at >= 0) list.splice(at, 1);
+  };
+  try {
+    return makeCompiled(target, inputs, graph, await opening, forget);
+  } catch (error) {
+    forget();
+    throw error;
+  }
+}
+
+async function openShared(graph: Graph, ids: readonly DataId[], options: CompileOptions): Promise<Shared> {
+  optimise(graph, { contrib: true });
+  const { client, report } = await openSession(graph, options);
+  return { ids, client, report, users: 1 };
+}
+
+function makeCompiled(
+  target: Traceable,
+  inputs: readonly InputSpec[],
+  graph: Graph,
+  shared: Shared,
+  forget: () => void,
+): Compiled {
+  let disposed = false;
+  const outputs = graph.outputs.map(({ name }) => name);
+
+  const runAll = async (given: Readonly<Record<string, HostValue>>): Promise<Record<string, HostValue>> => {
+    if (disposed) throw new JitError("disposed", "run after dispose: compile again");
+    const feeds = feedsOf(inputs, given);
+    if (!shared.client) return runEagerly(functionOf(target), inputs, feeds);
+    const buffers = Object.values(feeds).map(({ data }) => data.buffer);
+    const results = await shared.client.request<HostTensors>({ kind: "run", feeds }, buffers);
+    return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, toValue(dims, data)]));
+  };
+
+  const run = async (input: Tensor | Float32Array): Promise<Tensor | Float32Array> => {
+    const [only] = inputs;
+    if (inputs.length !== 1 || outputs.length !== 1 || !only) {
+      throw new JitError(
+        "bad-input",
+        `run takes one input to one output; this has ${inputs.length} and ${outputs.length}: use runAll`,
+      );
+    }
+    const isTensor = "dataId" in input;
+    const value = isTensor ? await fromTensor(input, only) : { shape: shapeFor(only, input.length), data: input };
+    const result = (await runAll({ [only.name]: value }))[outputs[0] as string] as HostValue;
+    if (!isTensor) return result.data as Float32Array;
+    return tensor(result.data, [...result.shape]);
+  };
+
+  return {
+    report: shared.report,
+    inputs,
+    run: run as Compiled["run"],
+    runAll,
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      shared.users--;
+      if (shared.users > 0) return;
+      forget();
+      await shared.client?.close();
+    },
+  };
+}
+
+const toValue = (dims: readonly number[], data: HostTensor["data"]): HostValue => ({
+  shape: dims,
+  data: data as HostValue["data"],
+});
+
+async function fromTensor(input: Tensor, { name, dtype = "float32" }: InputSpec): Promise<HostValue> {
+  if (input.dtype !== dtype) throw new JitError("bad-input", `${name}: expected type ${dtype}, found ${input.dtype}`);
+  return { shape: input.shape, data: (await input.data()) as HostValue["data"] };
+}
+
+/** The shape that `length` values have: the batch size is what it comes to. */
+function shapeFor({ name, shape }: InputSpec, length: number): number[] {
+  const per = sizeOf(shape.map((d) => d ?? 1));
+  const batch = length / per;
+  const whole = Number.isInteger(batch) && (shape.includes(null) || batch === 1);
+  if (!whole) throw new JitError("bad-input", `${name}: expected the values of ${showShape(shape)}, found ${length}`);
+  return shape.map((d) => d ?? batch);
+}
+
+/** Checks every input and copies its values, so that the buffers can go to another thread. */
+function feedsOf(inputs: readonly InputSpec[], given: Readonly<Record<string, HostValue>>): HostTensors {
+  const unknown = Object.keys(given).filter((name) => !inputs.some((input) => input.name === name));
+  if (unknown.length > 0) throw new JitError("bad-input", `no input is called ${unknown.join(", ")}`);
+  let batch: number | undefined;
+  const feeds = inputs.map(({ name, shape, dtype = "float32" }): [string, HostTensor] => {
+    const value = given[name];
+    if (!value) throw new JitError("bad-input", `${name}: expected ${dtype} ${showShape(shape)}, found nothing`);
+    const { shape: found, data } = value;
+    if (shape[0] === null) batch ??= found[0];
+    const wanted = shape.map((d) => d ?? batch ?? 0);
+    if (!sameShape(found, wanted) || data.length !== sizeOf(found)) {
+      const note = data.length === sizeOf(found) ? "" : ` with ${data.length} values`;
+      throw new JitError("bad-input", `${name}: expected ${showShape(shape)}, found ${showShape(found)}${note}`);
+    }
+    return [name, { type: dtype, dims: found, data: checkType(name, dtype, data).slice() }];
+  });
+  return Object.fromEntries(feeds);
+}
+
+function checkType(name: string, dtype: DType, data: HostValue["data"]): HostValue["data"] {
+  const kinds = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: BigInt64Array } as const;
+  if (data instanceof kinds[dtype]) return data;
+  throw new JitError(
+    "bad-input",
+    `${name}: expected ${kinds[dtype].name} for ${dtype}, found ${data.constructor.name}`,
+  );
+}
+
+/** The engine of last resort: the function as it is, on whatever backend is active. */
+async function runEagerly(
+  f: (...inputs: Tensor[]) => TraceResult,
+  inputs: readonly InputSpec[],
+  feeds: HostTensors,
+): Promise<Record<string, HostValue>> {
+  const results = tidy(() => {
+    const args = inputs.map(({ name, dtype = "float32" }) => {
+      const { dims, data } = feeds[name] as HostTensor;
+      return tensor(data as Float32Array, [...dims], dtype as "float32");
+    });
+    const result = f(...args);
+    if ("dataId" in result) return { output: result as Tensor };
+    if (!Array.isArray(result)) return { ...(result as Record<string, Tensor>) };
+    return Object.fromEntries(result.map((t: Tensor, i) => [`output${i}`, t]));
+  }) as Record<string, Tensor>;
+  const values = await Promise.all(
+    Object.entries(results).map(async ([name, t]): Promise<[string, HostValue]> => {
+      const data = (await t.data()) as HostValue["data"];
+      t.dispose();
+      return [name, { shape: t.shape, data }];
+    }),
+  );
+  return Object.fromEntries(values);
+}

@@ -1,0 +1,17 @@
+/**
+ * Traces a tfjs function once and runs it through ONNX Runtime.
+ * @module
+ */
+export {
+  type Compiled,
+  type CompileOptions,
+  compile,
+  type HostValue,
+  type InputShape,
+  type Traceable,
+} from "./compile.ts";
+export { JitError, type JitErrorCode } from "./errors.ts";
+export { type ExportedFiles, type ExportOptions, exportOnnx } from "./export.ts";
+export type { DType } from "./ir.ts";
+export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
+export { hostTensors, type InputSpec, type TraceResult } from "./trace.ts";

@@ -1,0 +1,17 @@
+import { convolutions } from "./convolution.ts";
+import { elementwise } from "./elementwise.ts";
+import type { LoweringTable } from "./lowering.ts";
+import { pooling } from "./pooling.ts";
+import { products } from "./product.ts";
+import { reductions } from "./reduce.ts";
+import { structure } from "./structure.ts";
+
+/** Every tfjs kernel that can be traced. */
+export const loweringTable = (): LoweringTable => ({
+  ...elementwise,
+  ...reductions,
+  ...structure,
+  ...products,
+  ...convolutions,
+  ...pooling,
+});

@@ -1,0 +1,38 @@
+import { countUses, type Graph } from "../ir.ts";
+import { fuseAttention } from "./attention.ts";
+import { foldBatchNorm } from "./batch-norm.ts";
+import { foldBias } from "./bias.ts";
+import { shareCommon } from "./common.ts";
+import { foldConstants } from "./constants.ts";
+import { removeDeadCode } from "./dead-code.ts";
+import { fuseGelu } from "./gelu.ts";
+import { fuseLayerNorm } from "./layer-norm.ts";
+import { assignLayouts } from "./layout.ts";
+import { dropUnusedPositions, foldPadding } from "./padding.ts";
+import { simplify } from "./simplify.ts";
+
+export interface OptimiseOptions {
+  /** Ops of ONNX Runtime's own may be used. False for files that others read. */
+  readonly contrib: boolean;
+}
+
+/** All passes, in the order that lets each find what the ones before it have made plain. */
+export function optimise(graph: Graph, { contrib }: OptimiseOptions): void {
+  simplify(graph);
+  shareCommon(graph);
+  assignLayouts(graph);
+  simplify(graph);
+  foldConstants(graph);
+  removeDeadCode(graph);
+  dropUnusedPositions(graph, countUses(graph));
+  foldPadding(graph);
+  foldBatchNorm(graph, countUses(graph));
+  foldBias(graph, countUses(graph));
+  foldConstants(graph);
+  fuseLayerNorm(graph);
+  fuseGelu(graph);
+  if (contrib) fuseAttention(graph);
+  shareCommon(graph);
+  simplify(graph);
+  removeDeadCode(graph);
+}

@@ -1,0 +1,35 @@
+/** Small questions that the fusing passes ask about how a value came to be. */
+import { scalarOf } from "../build.ts";
+import type { Node, Value } from "../ir.ts";
+
+/** The node that made `v`, if it is an `op` of ONNX itself. */
+export function madeBy(v: Value | undefined, op: string): Node | undefined {
+  const node = v?.producer;
+  return node?.op === op && node.domain === "" ? node : undefined;
+}
+
+/** The two operands of a commutative `op` that made `v`, in both orders. */
+export function operandOrders(v: Value | undefined, op: string): readonly (readonly [Value, Value])[] {
+  const node = madeBy(v, op);
+  if (!node) return [];
+  const [a, b] = node.inputs as [Value, Value];
+  return [
+    [a, b],
+    [b, a],
+  ];
+}
+
+/** `x` where `v` = `op`(x, scalar) and the scalar is `expected` to fp32 precision. */
+export function withScalar(v: Value | undefined, op: string, expected: number): Value | undefined {
+  const found = scalarOperand(v, op);
+  return found && Math.abs(found.scalar - expected) <= 1e-6 * Math.abs(expected) ? found.x : undefined;
+}
+
+/** `x` and the scalar where `v` = `op`(x, scalar). */
+export function scalarOperand(v: Value | undefined, op: string): { x: Value; scalar: number } | undefined {
+  for (const [x, s] of operandOrders(v, op)) {
+    const scalar = scalarOf(s);
+    if (scalar !== undefined) return { x, scalar };
+  }
+  return undefined;
+}

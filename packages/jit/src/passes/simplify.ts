@@ -1,0 +1,71 @@
+import { reshape, scalarOf, slice, transpose } from "../build.ts";
+import { type Graph, type Node, rewrite, sameShape, sizeOf, type Value } from "../ir.ts";
+
+/** Small identities: views of views, casts and products that change nothing. */
+export function simplify(graph: Graph): void {
+  rewrite(graph, (node) => {
+    const result = simpler(graph, node);
+    return result && [result];
+  });
+}
+
+function simpler(g: Graph, node: Node): Value | undefined {
+  const [x, y] = node.inputs as [Value, Value | undefined];
+  const shape = node.outputs[0]?.shape as readonly number[];
+  const from = x?.producer;
+  switch (node.op) {
+    case "Identity":
+      return x;
+    case "Reshape":
+      if (sameShape(x.shape, shape)) return x;
+      if (from?.op === "Reshape") return reshape(g, from.inputs[0] as Value, shape);
+      return undefined;
+    case "Transpose": {
+      const perm = node.attrs.perm as readonly number[];
+      if (from?.op === "Transpose") {
+        const inner = from.attrs.perm as readonly number[];
+        return transpose(
+          g,
+          from.inputs[0] as Value,
+          perm.map((axis) => inner[axis] as number),
+        );
+      }
+      // Where only axes of length 1 move, the values stay where they are.
+      const moving = perm.filter((axis) => x.shape[axis] !== 1);
+      return moving.every((axis, i) => i === 0 || axis > (moving[i - 1] as number)) ? reshape(g, x, shape) : undefined;
+    }
+    case "Mul":
+    case "Div":
+      return sameShape(x.shape, shape) && scalarOf(y) === 1 ? x : undefined;
+    case "Add":
+    case "Sub":
+      return sameShape(x.shape, shape) && scalarOf(y) === 0 ? x : undefined;
+    case "Slice":
+      return from?.op === "Pad" ? unpadded(g, node, from) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** A slice that takes away exactly what a pad has added. */
+function unpadded(g: Graph, node: Node, padNode: Node): Value | undefined {
+  const source = padNode.inputs[0] as Value;
+  const pads = padNode.attrs.pads as readonly number[];
+  const rank = source.shape.length;
+  const axes = node.attrs.axes as readonly number[];
+  const [starts, ends, steps] = (["starts", "ends", "steps"] as const).map((n) => node.attrs[n] as readonly number[]);
+  if (!starts || !ends || steps?.some((s) => s !== 1)) return undefined;
+  const begin = new Array<number>(rank).fill(0);
+  const end = [...(node.inputs[0] as Value).shape];
+  axes.forEach((axis, i) => {
+    begin[axis] = starts[i] as number;
+    end[axis] = ends[i] as number;
+  });
+  const inside = source.shape.every((d, i) => {
+    const before = pads[i] as number;
+    return (begin[i] as number) >= before && (end[i] as number) <= before + d;
+  });
+  if (!inside || sizeOf(node.outputs[0]?.shape ?? []) === 0) return undefined;
+  const shifted = (values: readonly number[]) => values.map((v, i) => v - (pads[i] as number));
+  return slice(g, source, shifted(begin), shifted(end));
+}

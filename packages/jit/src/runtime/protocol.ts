@@ -1,0 +1,39 @@
+/** What goes between the caller's thread and the worker that owns a session. */
+
+/** A tensor on its way: `data`'s buffer is transferred. */
+export interface HostTensor {
+  readonly type: "float32" | "int32" | "bool" | "int64";
+  readonly dims: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array | BigInt64Array;
+}
+
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+export interface OpenRequest {
+  readonly kind: "open";
+  readonly engine: "ort" | "ort-web";
+  readonly model: Uint8Array;
+  readonly weights?: Uint8Array;
+  readonly weightsName?: string;
+  /** 0: the runtime's own choice. */
+  readonly threads: number;
+  readonly providers: readonly string[];
+  /** Training state by input name. */
+  readonly initial?: HostTensors;
+  /** State input -> the output that is its next value. */
+  readonly carry?: Readonly<Record<string, string>>;
+}
+
+export type Request =
+  | OpenRequest
+  | { readonly kind: "run"; readonly feeds: HostTensors }
+  /** `guard`: outputs that must be finite, else the state stays as it was. */
+  | { readonly kind: "step"; readonly feeds: HostTensors; readonly guard: readonly string[] }
+  | { readonly kind: "pull"; readonly names?: readonly string[] }
+  | { readonly kind: "push"; readonly values: HostTensors }
+  | { readonly kind: "close" };
+
+export interface StepReply {
+  readonly outputs: HostTensors;
+  readonly finite: boolean;
+}
