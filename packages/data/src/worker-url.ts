@@ -1,5 +1,6 @@
-import { rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /**
@@ -10,21 +11,26 @@ export async function workerUrl(): Promise<URL> {
   if (!import.meta.url.endsWith(".ts")) return new URL("./worker.js", import.meta.url);
   const tool = "esbuild"; // only this workspace has it: a name in a variable is left alone by bundlers
   const { build } = (await import(tool)) as {
-    build(options: Record<string, unknown>): Promise<unknown>;
+    build(options: Record<string, unknown>): Promise<{ outputFiles: { contents: Uint8Array }[] }>;
   };
-  // Beside the package's dependencies, so that the import of sharp is found from there.
-  const folder = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
-  await mkdir(folder, { recursive: true });
-  const outfile = `${folder}worker-${process.pid}-${Date.now()}.mjs`;
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL("./worker.ts", import.meta.url))],
-    outfile,
+    write: false,
     bundle: true,
     platform: "node",
     format: "esm",
     external: ["sharp"],
     logLevel: "error",
   });
-  process.once("exit", () => rmSync(outfile, { force: true }));
-  return pathToFileURL(outfile);
+  const contents = outputFiles[0]?.contents as Uint8Array;
+  // Beside the package's dependencies, so that the import of sharp is found from there; one file for each content.
+  const folder = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
+  const path = `${folder}worker-${createHash("sha256").update(contents).digest("hex").slice(0, 16)}.mjs`;
+  if (!existsSync(path)) {
+    await mkdir(folder, { recursive: true });
+    const draft = `${path}.${randomUUID()}`;
+    await writeFile(draft, contents);
+    await rename(draft, path); // whole or not there, for others that start at the same time
+  }
+  return pathToFileURL(path);
 }
