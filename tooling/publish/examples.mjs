@@ -2,7 +2,7 @@
  * Runs the examples of the READMEs as a reader would: every ```ts block, in an empty npm project that installed the packed
  * tarballs, type-checked against the published declarations and then run. A block headed ```ts no-run is type-checked only.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { transformSync } from "esbuild";
@@ -10,7 +10,16 @@ import { binOf, root } from "../setup/process.mjs";
 import { Consumer } from "./consumer.mjs";
 import { packAll, publishedPackages, succeed } from "./workspace.mjs";
 
+/** One set of names, whichever way a program loads the package. */
+const bothWays = `
+  const [name] = process.argv.slice(1);
+  const required = Object.keys(require(name)).filter((key) => key !== "__esModule").sort().join();
+  import(name).then((imported) => {
+    if (required === "" || Object.keys(imported).sort().join() !== required) throw new Error(name + " exports " + required);
+  });`;
+
 const work = mkdtempSync(join(tmpdir(), "vitrail-examples-"));
+let passed = 0;
 let failed = 0;
 try {
   const tarballs = await packAll(work);
@@ -18,27 +27,43 @@ try {
   await project.npm("install", "--ignore-scripts", ...tarballs.values(), `@types/node@${versionOf("@types/node")}`);
   await supply(project);
   const readmes = ["README.md", ...publishedPackages().map(({ folder }) => `${folder}/README.md`)];
-  const examples = readmes.flatMap(examplesOf);
+  const examples = readmes.filter((path) => existsSync(join(root, path))).flatMap(examplesOf);
+  for (const readme of readmes.filter((path) => !existsSync(join(root, path)))) {
+    failed++;
+    console.log(`failed  ${readme}  is missing: every package has one`);
+  }
+  for (const { name } of publishedPackages().filter(({ manifest }) => manifest.exports["."] !== undefined)) {
+    await check(`${name}, imported and required`, () =>
+      project.node("--input-type=commonjs", "--eval", bothWays, name),
+    );
+  }
   for (const [i, example] of examples.entries()) {
     const file = `example-${i}`;
     writeFileSync(join(project.folder, `${file}.ts`), example.code);
     const { code } = transformSync(example.code, { loader: "ts", format: "esm", target: "node20" });
     writeFileSync(join(project.folder, `${file}.mjs`), code);
-    const started = Date.now();
-    try {
+    await check(example.where, async () => {
       await typeCheck(project.folder, `${file}.ts`);
       if (example.runs) await project.node(`${file}.mjs`);
-      console.log(`passed  ${example.where}  ${example.runs ? `ran in ${Date.now() - started} ms` : "type-checked"}`);
-    } catch (error) {
-      failed++;
-      console.log(`failed  ${example.where}  ${error.message}`);
-    }
+    });
   }
-  console.log(`${examples.length - failed} passed, ${failed} failed`);
+  console.log(`${passed} passed, ${failed} failed`);
 } finally {
   rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 }
 process.exitCode = failed === 0 ? 0 : 1;
+
+async function check(what, work) {
+  const started = Date.now();
+  try {
+    await work();
+    passed++;
+    console.log(`passed  ${what}  (${Date.now() - started} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`failed  ${what}  ${error.message}`);
+  }
+}
 
 function versionOf(name) {
   return JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;

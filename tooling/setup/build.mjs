@@ -21,7 +21,14 @@ export async function ensureBuilt(scope) {
   await locked(async () => {
     if (done()) return;
     console.error("Set-up: building what changed");
-    const args = ["run", "build", "--output-logs=errors-only", "--ui=stream", "--no-update-notifier"];
+    const args = [
+      "run",
+      "build",
+      "--continue=dependencies-successful",
+      "--output-logs=errors-only",
+      "--ui=stream",
+      "--no-update-notifier",
+    ];
     const turbo = [process.execPath, binOf("turbo"), ...args, `--concurrency=${availableParallelism()}`];
     const { status } = await run([...turbo, ...filters], { env: pnpmEnv(), quiet: true });
     if (status !== 0) throw new SetupError(`The build failed (status ${status}): the reason stands above.`);
