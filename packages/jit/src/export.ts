@@ -9,6 +9,8 @@ import { trace } from "./trace.ts";
 export interface ExportOptions extends Pick<CompileOptions, "input" | "inputs"> {
   /** Bytes of weights from which they go to a second file. Default: just below protobuf's 2 GiB. */
   readonly inlineLimit?: number;
+  /** Default "any": standard ops only. "onnxruntime" uses that runtime's own fused ops too, as `compile` does. */
+  readonly runtime?: "any" | "onnxruntime";
 }
 
 /** The files that {@link exportOnnx} wrote. */
@@ -25,7 +27,7 @@ export interface ExportedFiles {
  */
 export async function exportOnnx(target: Traceable, path: string, options: ExportOptions): Promise<ExportedFiles> {
   const graph = trace(functionOf(target), inputsOf(options));
-  optimise(graph, { contrib: false });
+  optimise(graph, { contrib: options.runtime === "onnxruntime" });
   const model = resolve(path);
   const weightsName = `${basename(model)}.data`;
   const { inlineLimit } = options;
