@@ -62,7 +62,7 @@ export class ReleaseCopy {
 
   async commit(message) {
     await this.git("add", "--all");
-    await this.git("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--message", message);
+    await this.git("commit", "--quiet", "--allow-empty", "--no-verify", "--no-gpg-sign", "--message", message);
   }
 
   /** Checks that the registry has what the copy versioned, and that no published manifest names the workspace. */

@@ -32,38 +32,38 @@ const nothing = [...sharp, ...engines, ...hubClient];
 export const limits: readonly Limit[] = [
   {
     folder: "packages/checkpoint",
-    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 8_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 9_000, whole: 9_000 }],
     workspace: [],
     mustNotAppear: [/./],
   },
   {
     folder: "packages/tensor",
-    entries: [{ file: "index.js", platform: "browser", own: 12_000, whole: 120_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 7_000, whole: 100_000 }],
     workspace: [],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/layers",
-    entries: [{ file: "index.js", platform: "browser", own: 12_000, whole: 120_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 7_500, whole: 102_000 }],
     workspace: ["@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/resnet",
-    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 130_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 3_500, whole: 104_000 }],
     workspace: ["@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/vit",
-    entries: [{ file: "index.js", platform: "browser", own: 8_000, whole: 130_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 4_500, whole: 105_000 }],
     workspace: ["@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/data",
     entries: [
-      { file: "index.js", platform: "node", own: 16_000, whole: 16_000 },
+      { file: "index.js", platform: "node", own: 11_500, whole: 11_500 },
       { file: "browser.js", platform: "browser", own: 12_000, whole: 12_000, mustNotAppear: sharp },
     ],
     workspace: [],
@@ -72,8 +72,8 @@ export const limits: readonly Limit[] = [
   {
     folder: "packages/hub",
     entries: [
-      { file: "index.js", platform: "node", own: 10_000, whole: 16_000 },
-      { file: "browser.js", platform: "browser", own: 10_000, whole: 16_000 },
+      { file: "index.js", platform: "node", own: 5_000, whole: 11_500 },
+      { file: "browser.js", platform: "browser", own: 5_000, whole: 11_500 },
     ],
     workspace: ["@vitrail/checkpoint"],
     mustNotAppear: [...sharp, ...engines],
@@ -81,8 +81,9 @@ export const limits: readonly Limit[] = [
   {
     folder: "packages/classify",
     entries: [
-      { file: "index.js", platform: "node", own: 24_000, whole: 180_000 },
-      { file: "browser.js", platform: "browser", own: 24_000, whole: 180_000, mustNotAppear: sharp },
+      // Twice the browser's: in Node, tfjs-core is a CommonJS build that no bundler can shake.
+      { file: "index.js", platform: "node", own: 5_000, whole: 215_000 },
+      { file: "browser.js", platform: "browser", own: 5_000, whole: 125_000, mustNotAppear: sharp },
     ],
     workspace: ["@vitrail/checkpoint", "@vitrail/data", "@vitrail/hub", "@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: engines,
