@@ -71,6 +71,7 @@ export const tasks = {
       return all(...wanted.map((name) => () => node(join(folder, name), [])));
     },
   },
+  interop: { run: (args) => runTests(["tooling/interop", ...args], { built: true, env: { VITRAIL_RECORD: "1" } }) },
   docs: { run: (args) => status(node(binOf("typedoc"), args)) },
   examples: { build: "all", run: (args) => status(node(join(root, "tooling/publish/examples.mjs"), args)) },
   changeset: { run: changeset },

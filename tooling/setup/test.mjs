@@ -6,14 +6,14 @@ import { binOf, root, run } from "./process.mjs";
  * One vitest run over the whole workspace, closed by a line `N passed, N failed, N skipped`.
  * A file that cannot be loaded, a build that failed and an error outside the tests each count as one failure.
  */
-export async function runTests(args, { built }) {
+export async function runTests(args, { built, env = {} }) {
   const folder = join(root, "node_modules/.vitrail");
   const report = join(folder, "tests.json");
   mkdirSync(folder, { recursive: true });
   rmSync(report, { force: true });
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const vitest = [process.execPath, binOf("vitest"), "run", ...reporters, ...args];
-  const { status } = await run(vitest, { env: { ...process.env, NODE_ENV: "test" } });
+  const { status } = await run(vitest, { env: { ...process.env, ...env, NODE_ENV: "test" } });
   const { passed, failed, skipped } = count(report);
   const outside = status !== 0 && failed === 0 ? 1 : 0;
   const failures = failed + outside + (built ? 0 : 1);

@@ -1,0 +1,50 @@
+import { spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const script = fileURLToPath(new URL("hub.py", import.meta.url));
+
+/** A Python that has `huggingface_hub` and `safetensors`: VITRAIL_PYTHON, else python3. Undefined where there is none. */
+export function findPython(): string | undefined {
+  for (const python of [process.env.VITRAIL_PYTHON, "python3", "python"]) {
+    if (!python) continue;
+    const { status } = spawnSync(python, ["-c", "import huggingface_hub, safetensors, numpy"], { stdio: "ignore" });
+    if (status === 0) return python;
+  }
+  return undefined;
+}
+
+/** Runs one command of hub.py and gives what it printed. */
+export function hubPy(python: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<unknown> {
+  const child = spawn(python, [script, ...args], {
+    env: { ...withoutHub(process.env), HF_HUB_DISABLE_PROGRESS_BARS: "1", HF_HUB_DISABLE_TELEMETRY: "1", ...env },
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status) => {
+      if (status === 0) resolve(JSON.parse(Buffer.concat(out).toString()));
+      else
+        reject(
+          new Error(`hub.py ${args.join(" ")} ended with ${status}: ${Buffer.concat(err).toString().slice(-2000)}`),
+        );
+    });
+  });
+}
+
+/** The environment without what would send a client elsewhere: hub settings and proxies. */
+function withoutHub(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(HF_|HUGGING_?FACE|TRANSFORMERS_)|_proxy$/i.test(name)),
+  );
+}
+
+/** Under `npm run interop`, writes down what was run: with which versions, and the titles of the tests that passed. */
+export function record(name: string, versions: unknown, passed: readonly string[]): void {
+  if (process.env.VITRAIL_RECORD !== "1") return;
+  const file = fileURLToPath(new URL(`results/${name}.json`, import.meta.url));
+  writeFileSync(file, `${JSON.stringify({ node: process.version, ...(versions as object), passed }, null, 2)}\n`);
+}
