@@ -75,29 +75,30 @@ export class Conv2d {
       throw new RangeError(`${this.path || "Conv2d"}: expected [B, H, W, ${this.inChannels}], found ${found}`);
     }
     // Not "same": at stride 2 it pads unlike torch. Not numeric: tfjs-node takes only "same" and "valid".
-    const product: Tensor4D = this.#convolve(padSides(x, this.padding, 0));
+    const product: Tensor4D = convolve(this, padSides(x, this.padding, 0));
     const y = (this.bias ? add(product, this.bias) : product) as Tensor4D;
     ctx.tap(this.path, y);
     const [kh, kw, perGroup] = this.weight.shape as [number, number, number];
     ctx.count?.({ name: this.path, kind: "Conv2d", outputShape: y.shape, macs: y.size * kh * kw * perGroup });
     return y;
   }
+}
 
-  #convolve(x: Tensor4D): Tensor4D {
-    const { stride, dilation, groups } = this;
-    const weight = this.weight as Tensor as Tensor4D; // [kh, kw, in / groups, out]
-    if (groups === 1) return conv2d(x, weight, stride, "valid", "NHWC", dilation);
-    const [kh, kw, , out] = weight.shape;
-    if (groups === this.inChannels) {
-      // Output channel c * m + i reads input channel c: with one input channel a group, HWIO is tfjs's HWCM reshaped.
-      const filter = reshape(weight, [kh, kw, groups, out / groups]) as Tensor4D;
-      return depthwiseConv2d(x, filter, stride, "valid", "NHWC", dilation);
-    }
-    const inputs = split<Tensor4D>(x, groups, 3);
-    const filters = split<Tensor4D>(weight, groups, 3);
-    return concat(
-      inputs.map((input, g) => conv2d(input, filters[g] as Tensor4D, stride, "valid", "NHWC", dilation)),
-      3,
-    );
+// Not a private method: those would tie the type to one copy of this package.
+function convolve({ weight: held, stride, dilation, groups, inChannels }: Conv2d, x: Tensor4D): Tensor4D {
+  const weight = held as Tensor as Tensor4D; // [kh, kw, in / groups, out]
+  if (groups === 1) return conv2d(x, weight, stride, "valid", "NHWC", dilation);
+  const [kh, kw, , out] = weight.shape;
+  if (groups === inChannels) {
+    // Output channel c * m + i reads input channel c: with one input channel a group, HWIO is tfjs's HWCM reshaped.
+    const filter = reshape(weight, [kh, kw, groups, out / groups]) as Tensor4D;
+    return depthwiseConv2d(x, filter, stride, "valid", "NHWC", dilation);
   }
+  // tfjs has no grouped convolution.
+  const inputs = split<Tensor4D>(x, groups, 3);
+  const filters = split<Tensor4D>(weight, groups, 3);
+  return concat(
+    inputs.map((input, g) => conv2d(input, filters[g] as Tensor4D, stride, "valid", "NHWC", dilation)),
+    3,
+  );
 }

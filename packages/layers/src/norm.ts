@@ -48,42 +48,36 @@ export class BatchNorm2d {
 
   /** [B, H, W, C] -> [B, H, W, C] */
   forward(x: Tensor4D, ctx: Context = inference): Tensor4D {
-    const y = ctx.training ? this.#train(x, ctx) : this.#infer(x);
+    const y = ctx.training ? normaliseBatch(this, x, ctx) : normaliseRunning(this, x);
     ctx.tap(this.path, y);
     ctx.count?.({ name: this.path, kind: "BatchNorm2d", outputShape: y.shape, macs: 2 * y.size });
     return y;
   }
+}
 
-  #infer(x: Tensor4D): Tensor4D {
-    return batchNorm(
-      x,
-      this.runningMean as Tensor as Tensor1D,
-      this.runningVar as Tensor as Tensor1D,
-      this.bias as Tensor as Tensor1D,
-      this.weight as Tensor as Tensor1D,
-      this.eps,
+// Not private methods: those would tie the type to one copy of this package.
+function normaliseRunning({ weight, bias, runningMean, runningVar, eps }: BatchNorm2d, x: Tensor4D): Tensor4D {
+  const vector = (v: Variable) => v as Tensor as Tensor1D;
+  return batchNorm(x, vector(runningMean), vector(runningVar), vector(bias), vector(weight), eps);
+}
+
+function normaliseBatch({ path, weight, bias, ...norm }: BatchNorm2d, x: Tensor4D, ctx: Context): Tensor4D {
+  const axes = [0, 1, 2];
+  const count = x.size / (x.shape[3] as number);
+  if (count < 2) {
+    throw new RangeError(
+      `${path || "BatchNorm2d"}: one value a channel ([${x.shape.join(", ")}]) has no variance; train with a larger batch`,
     );
   }
-
-  #train(x: Tensor4D, ctx: Context): Tensor4D {
-    const axes = [0, 1, 2];
-    const count = x.size / (x.shape[3] as number);
-    if (count < 2) {
-      throw new RangeError(
-        `${this.path || "BatchNorm2d"}: one value a channel ([${x.shape.join(", ")}]) has no variance; train with a larger batch`,
-      );
-    }
-    const batchMean = mean(x as Tensor, axes); // [C]
-    const centred = sub(x, batchMean);
-    const batchVar = mean(square(centred), axes); // [C], biased
-    const scale = mul(rsqrt(add(batchVar, this.eps)), this.weight);
-    const y = add(mul(centred, scale), this.bias) as Tensor4D;
-    const move = (running: Variable, value: Tensor) =>
-      ctx.update(running, add(mul(running, 1 - this.momentum), mul(value, this.momentum)));
-    move(this.runningMean, batchMean);
-    move(this.runningVar, mul(batchVar, count / (count - 1)));
-    return y;
-  }
+  const batchMean = mean(x as Tensor, axes); // [C]
+  const centred = sub(x, batchMean);
+  const batchVar = mean(square(centred), axes); // [C], biased
+  const scale = mul(rsqrt(add(batchVar, norm.eps)), weight);
+  const move = (running: Variable, value: Tensor) =>
+    ctx.update(running, add(mul(running, 1 - norm.momentum), mul(value, norm.momentum)));
+  move(norm.runningMean, batchMean);
+  move(norm.runningVar, mul(batchVar, count / (count - 1)));
+  return add(mul(centred, scale), bias) as Tensor4D;
 }
 
 /** Group normalisation, https://arxiv.org/abs/1803.08494: each image's channels in `groups`, over the whole map. */

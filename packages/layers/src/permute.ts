@@ -31,12 +31,56 @@ function collapse(shape: readonly number[], permute: readonly number[]): { shape
   };
 }
 
-/** A square of this many floats a side: its reads and writes both stay in the first-level cache. */
-const TILE = 32;
+/** A square of this many floats a side: its lines fit in a first-level cache even where all fall into one of its sets. */
+const TILE = 8;
 
 /**
- * Row-major values in a new order of axes. Always a new array. Tiled over the two axes that are contiguous on either
- * side, so that the weights of a ViT-B (86 million) take half a second.
+ * out[to + i + j * stepOut] = values[from + i * stepIn + j] for i < rows, j < columns: four by four through registers,
+ * twice as fast as one by one.
+ */
+function transpose(
+  values: Float32Array,
+  from: number,
+  stepIn: number,
+  rows: number,
+  columns: number,
+  out: Float32Array,
+  to: number,
+  stepOut: number,
+): void {
+  const rows4 = rows - (rows % 4);
+  const columns4 = columns - (columns % 4);
+  for (let a = 0; a < rows4; a += TILE) {
+    const aEnd = Math.min(a + TILE, rows4);
+    for (let b = 0; b < columns4; b += TILE) {
+      const bEnd = Math.min(b + TILE, columns4);
+      for (let i = a; i < aEnd; i += 4) {
+        for (let j = b; j < bEnd; j += 4) {
+          const s0 = from + i * stepIn + j;
+          const s1 = s0 + stepIn;
+          const s2 = s1 + stepIn;
+          const s3 = s2 + stepIn;
+          let t = to + i + j * stepOut;
+          for (let k = 0; k < 4; k++) {
+            out[t] = values[s0 + k] as number;
+            out[t + 1] = values[s1 + k] as number;
+            out[t + 2] = values[s2 + k] as number;
+            out[t + 3] = values[s3 + k] as number;
+            t += stepOut;
+          }
+        }
+      }
+    }
+  }
+  for (let i = 0; i < rows; i++) {
+    for (let j = i < rows4 ? columns4 : 0; j < columns; j++)
+      out[to + i + j * stepOut] = values[from + i * stepIn + j] as number;
+  }
+}
+
+/**
+ * Row-major values in a new order of axes. Always a new array. The two axes that are contiguous on either side are
+ * walked in tiles: the weights of a ViT-B (86 million) take about as long as reading them from disk.
  */
 export function permuteValues(
   values: Float32Array,
@@ -78,20 +122,7 @@ export function permuteValues(
   const stepIn = inStride[outer] as number;
   const stepOut = outStride[inner] as number;
   for (let k = 0, from = 0, to = 0; k < count; k++) {
-    for (let a = 0; a < outerLength; a += TILE) {
-      const aEnd = Math.min(a + TILE, outerLength);
-      for (let b = 0; b < innerLength; b += TILE) {
-        const bEnd = Math.min(b + TILE, innerLength);
-        for (let j = b; j < bEnd; j++) {
-          let source = from + a * stepIn + j;
-          let target = to + a + j * stepOut;
-          for (let i = a; i < aEnd; i++) {
-            out[target++] = values[source] as number;
-            source += stepIn;
-          }
-        }
-      }
-    }
+    transpose(values, from, stepIn, outerLength, innerLength, out, to, stepOut);
     [from, to] = advance(index, rest, axes.shape, inStride, outStride);
   }
   return out;

@@ -3,5 +3,17 @@
  * @module
  */
 export { CifarResNet, type CifarResNetConfig } from "./cifar.ts";
-export * from "./models.ts";
+export {
+  resnet18,
+  resnet20_cifar,
+  resnet32_cifar,
+  resnet34,
+  resnet44_cifar,
+  resnet50,
+  resnet56_cifar,
+  resnet101,
+  resnet110_cifar,
+  resnet152,
+  resnetModels,
+} from "./models.ts";
 export { ResNet, type ResNetConfig, resnetStages } from "./resnet.ts";

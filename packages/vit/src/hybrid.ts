@@ -46,6 +46,22 @@ export interface HybridViTConfig extends EncoderConfig {
   readonly reduction?: number;
 }
 
+/** Height and width in patches. */
+function gridOf(config: HybridViTConfig, backbone: Backbone): [number, number] {
+  const { imgSize, patchSize, reduction = backbone.reduction } = config;
+  if (reduction === undefined) {
+    throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
+  }
+  const [height, width] = typeof imgSize === "number" ? [imgSize, imgSize] : imgSize;
+  return [height, width].map((side) => {
+    const cells = Math.ceil(side / reduction);
+    if (!(cells > 0 && cells % patchSize === 0)) {
+      throw new RangeError(`imgSize ${side} gives a map of ${cells}, not a multiple of patchSize ${patchSize}`);
+    }
+    return cells / patchSize;
+  }) as [number, number];
+}
+
 /** A Vision Transformer over the feature map of any backbone. */
 export class HybridViT implements ImageModel {
   readonly params: ParamStore;
@@ -55,7 +71,8 @@ export class HybridViT implements ImageModel {
   readonly backbone: Backbone;
   readonly proj: Conv2d;
   readonly encoder: Encoder;
-  readonly #prefix: string | undefined;
+  /** Put in front of the backbone's names, where it was built elsewhere. */
+  readonly prefix: string | undefined;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: HybridViTConfig, head: Head = config.numClasses) {
@@ -64,41 +81,21 @@ export class HybridViT implements ImageModel {
     this.params = params;
     this.config = config;
     const inner = embed.at("backbone");
-    if (typeof backbone === "function") {
-      this.backbone = backbone(inner);
-    } else {
-      this.backbone = backbone;
-    }
+    this.backbone = typeof backbone === "function" ? backbone(inner) : backbone;
     const own = this.backbone.params;
     if (own) inner.mount(own); // nothing to do where it was built from `inner`
-    this.#prefix = own?.path === inner.path ? undefined : inner.path;
+    this.prefix = own?.path === inner.path ? undefined : inner.path;
     this.proj = new Conv2d(embed.at("proj"), this.backbone.numFeatures, D, P, { stride: P });
-    const [rows, columns] = this.#grid();
+    const [rows, columns] = gridOf(config, this.backbone);
     this.encoder = new Encoder(params, config, rows * columns, head);
     this.numClasses = this.encoder.numClasses;
     this.numFeatures = D;
   }
 
-  /** Height and width in patches. */
-  #grid(): [number, number] {
-    const { imgSize, patchSize, reduction = this.backbone.reduction } = this.config;
-    if (reduction === undefined) {
-      throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
-    }
-    const [height, width] = typeof imgSize === "number" ? [imgSize, imgSize] : imgSize;
-    return [height, width].map((side) => {
-      const cells = Math.ceil(side / reduction);
-      if (!(cells > 0 && cells % patchSize === 0)) {
-        throw new RangeError(`imgSize ${side} gives a map of ${cells}, not a multiple of patchSize ${patchSize}`);
-      }
-      return cells / patchSize;
-    }) as [number, number];
-  }
-
   /** [B, H, W, 3] images, already normalised -> [B, N, D] tokens, the class token first */
   forwardFeatures(images: Tensor4D, ctx: Context = inference): Tensor3D {
     return tidy(() => {
-      const seen = this.#prefix === undefined ? ctx : scoped(ctx, this.#prefix);
+      const seen = this.prefix === undefined ? ctx : scoped(ctx, this.prefix);
       const features = this.backbone.forwardFeatures(images, seen) as Tensor4D; // [B, h, w, C]
       ctx.tap(this.params.at("patch_embed").at("backbone").path, features);
       const map = this.proj.forward(features, ctx); // [B, h / P, w / P, D]

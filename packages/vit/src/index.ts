@@ -3,5 +3,22 @@
  * @module
  */
 export { type Backbone, HybridViT, type HybridViTConfig, hybridSpec } from "./hybrid.ts";
-export * from "./models.ts";
+export {
+  vit_base_patch16_224,
+  vit_base_patch16_384,
+  vit_base_patch32_224,
+  vit_base_patch32_384,
+  vit_large_patch16_224,
+  vit_large_patch16_384,
+  vit_large_patch32_224,
+  vit_large_patch32_384,
+  vit_small_patch16_224,
+  vit_small_patch16_384,
+  vit_small_patch32_224,
+  vit_small_patch32_384,
+  vit_tiny_patch16_224,
+  vit_tiny_patch16_384,
+  vit_tiny_patch32_224,
+  vitModels,
+} from "./models.ts";
 export { Attention, Block, Encoder, type EncoderConfig, Mlp, ViT, type ViTConfig } from "./vit.ts";

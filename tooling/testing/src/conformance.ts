@@ -3,13 +3,10 @@ import {
   createModel,
   type ImageModel,
   inference,
-  initParams,
   isCheckpointMismatch,
-  Linear,
   loadModel,
   type ModelSpec,
   type ParamStore,
-  Sequential,
   trainingContext,
 } from "@vitrail/layers";
 import {
