@@ -13,7 +13,7 @@ export const registerAllGradients = `${core}/dist/register_all_gradients.js`;
 
 /** The files whose names differ from those that the package exports. */
 const contents = {
-  base: `export * from "${core}";`,
+  base: `export { backend_util } from "${core}";`,
   engine: `import { engine } from "${core}"; export const ENGINE = /* @__PURE__ */ engine();`,
   tensor: `import { Tensor } from "${core}"; export { Tensor, TensorBuffer, Variable } from "${core}"; export const getGlobalTensorClass = () => Tensor;`,
 };

@@ -70,16 +70,6 @@ async function loadNative(name: BackendName): Promise<void> {
   native = name;
 }
 
-async function load(name: BackendName, options: BackendOptions): Promise<void> {
-  if (isNative(name)) return loadNative(name);
-  if (findBackendFactory(name) !== null && name !== "wasm") return;
-  // Specifiers in full, so that bundlers find them; inside a try block, an absent one is no error of the build.
-  if (name === "wasm") await loadWasm(options);
-  else if (name === "cpu") await import("@tensorflow/tfjs-backend-cpu");
-  else if (name === "webgl") await import("@tensorflow/tfjs-backend-webgl");
-  else if (name === "webgpu") await import("@tensorflow/tfjs-backend-webgpu");
-}
-
 const firstLine = (error: unknown): string =>
   String((error as { message?: unknown } | null)?.message ?? error).split("\n", 1)[0] as string;
 
@@ -96,8 +86,14 @@ const failed = (name: BackendName, what: string, cause?: unknown): BackendError 
 };
 
 async function start(name: BackendName, options: BackendOptions): Promise<void> {
+  const absent = findBackendFactory(engineName(name)) === null;
+  // Specifiers in full, so that bundlers find them; in a try block, so that one that is not there is only a warning.
   try {
-    await load(name, options);
+    if (isNative(name)) await loadNative(name);
+    else if (name === "wasm") await loadWasm(options);
+    else if (absent && name === "cpu") await import("@tensorflow/tfjs-backend-cpu");
+    else if (absent && name === "webgl") await import("@tensorflow/tfjs-backend-webgl");
+    else if (absent && name === "webgpu") await import("@tensorflow/tfjs-backend-webgpu");
   } catch (cause) {
     const packageName = packages[name];
     if (!isMissing(cause, packageName)) throw failed(name, "does not load", cause);

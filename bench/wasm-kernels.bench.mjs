@@ -1,0 +1,1 @@
+import "../packages/tensor/bench/wasm-kernels.bench.mjs";
