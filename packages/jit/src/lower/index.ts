@@ -1,6 +1,8 @@
+import { convolutionGradients } from "./conv-gradient.ts";
 import { convolutions } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
 import type { LoweringTable } from "./lowering.ts";
+import { poolGradients } from "./pool-gradient.ts";
 import { pooling } from "./pooling.ts";
 import { products } from "./product.ts";
 import { reductions } from "./reduce.ts";
@@ -14,4 +16,6 @@ export const loweringTable = (): LoweringTable => ({
   ...products,
   ...convolutions,
   ...pooling,
+  ...convolutionGradients,
+  ...poolGradients,
 });

@@ -5,6 +5,7 @@ import { foldBias } from "./bias.ts";
 import { shareCommon } from "./common.ts";
 import { foldConstants } from "./constants.ts";
 import { removeDeadCode } from "./dead-code.ts";
+import { fuseProducts } from "./fused-product.ts";
 import { fuseGelu } from "./gelu.ts";
 import { fuseLayerNorm } from "./layer-norm.ts";
 import { assignLayouts } from "./layout.ts";
@@ -31,7 +32,10 @@ export function optimise(graph: Graph, { contrib }: OptimiseOptions): void {
   foldConstants(graph);
   fuseLayerNorm(graph);
   fuseGelu(graph);
-  if (contrib) fuseAttention(graph);
+  if (contrib) {
+    fuseAttention(graph);
+    fuseProducts(graph);
+  }
   shareCommon(graph);
   simplify(graph);
   removeDeadCode(graph);
