@@ -82,21 +82,12 @@ def rounding() -> None:
     )
 
 
-def foreign() -> None:
-    """The first bytes of what comes in safetensors' place, as the libraries write them. (torch's legacy files differ from run to run.)"""
-    state = {"fc.weight": torch.ones(2, 2), "fc.bias": torch.zeros(2)}
-    torch.save(state, OUT / "torch-zip.pth")
-    torch.save(state, OUT / "torch-legacy.pth", _use_new_zipfile_serialization=False)
-    np.savez(OUT / "numpy.npz", a=np.ones(2, dtype=np.float32))
-
-
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     write("all-types", all_types(), {"format": "pt"})
     write("empty-metadata", {"w": torch.ones(2)}, {})
     write("no-tensors", {}, None)
     rounding()
-    foreign()
     shards = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0])}
     for i, name in enumerate(shards):
         save_file({name: shards[name]}, OUT / f"sharded-{i + 1:05}-of-00002.safetensors", metadata={"format": "pt"})

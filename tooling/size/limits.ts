@@ -32,9 +32,10 @@ const nothing = [...sharp, ...engines, ...hubClient];
 export const limits: readonly Limit[] = [
   {
     folder: "packages/checkpoint",
-    entries: [{ file: "index.js", platform: "browser", own: 9_000, whole: 9_000 }],
+    // readers of torch's and numpy's files, and the name maps of three libraries
+    entries: [{ file: "index.js", platform: "browser", own: 26_000, whole: 29_000 }],
     workspace: [],
-    mustNotAppear: [/./],
+    mustNotAppear: [/^(?!fflate$)/], // fflate inflates zip files, in browsers too
   },
   {
     folder: "packages/tensor",
@@ -72,8 +73,8 @@ export const limits: readonly Limit[] = [
   {
     folder: "packages/hub",
     entries: [
-      { file: "index.js", platform: "node", own: 5_000, whole: 11_500 },
-      { file: "browser.js", platform: "browser", own: 5_000, whole: 11_500 },
+      { file: "index.js", platform: "node", own: 6_500, whole: 35_000 },
+      { file: "browser.js", platform: "browser", own: 6_500, whole: 35_000 },
     ],
     workspace: ["@vitrail/checkpoint"],
     mustNotAppear: [...sharp, ...engines],
@@ -82,8 +83,8 @@ export const limits: readonly Limit[] = [
     folder: "packages/classify",
     entries: [
       // Twice the browser's: in Node, tfjs-core is a CommonJS build that no bundler can shake.
-      { file: "index.js", platform: "node", own: 5_000, whole: 215_000 },
-      { file: "browser.js", platform: "browser", own: 5_000, whole: 125_000, mustNotAppear: sharp },
+      { file: "index.js", platform: "node", own: 5_000, whole: 240_000 },
+      { file: "browser.js", platform: "browser", own: 5_000, whole: 150_000, mustNotAppear: sharp },
     ],
     workspace: ["@vitrail/checkpoint", "@vitrail/data", "@vitrail/hub", "@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: engines,

@@ -5,7 +5,14 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** What the file says about itself; `undefined` where it says nothing. */
   readonly metadata: Readonly<Record<string, string>> | undefined;
-  readonly format: "safetensors";
+  /** `torch`: the zip archive of `torch.save`; `torch-legacy`: its file of before 1.6. */
+  readonly format: "safetensors" | "torch" | "torch-legacy" | "npz" | "npy";
+  /** The key of the part of a torch file that the tensors are from, such as `state_dict_ema`; undefined for all of it. */
+  readonly part?: string | undefined;
+  /** What was decided or left out, a sentence each: what to tell a user. */
+  readonly notes: readonly string[];
+  /** Entries that make no tensor, such as numpy's object arrays: names to reasons. */
+  readonly refused: ReadonlyMap<string, string>;
   /** Closes the storages beneath. Tensors can't be read after that. */
   close(): void;
 }

@@ -7,12 +7,16 @@ export type CheckpointErrorCode =
   | "unknown-format" // nothing known
   | "truncated" // the file ends before what its header promises
   | "header-too-large" // a header over the format's limit
-  | "bad-header" // the header is not the JSON that the format asks for
   | "duplicate-name" // two tensors (or keys) of one name
   | "bad-tensor" // a tensor whose dtype, shape and offsets contradict each other
   | "bad-layout" // tensors that overlap, or bytes that belong to none
   | "unsupported-dtype" // a dtype that cannot be read, or not as fp32
   | "bad-index" // the index of a sharded checkpoint is damaged or unsafe
+  | "bad-archive" // a zip archive that is damaged, or claims more than it has
+  | "bad-pickle" // a pickle that is damaged, or beyond what a checkpoint needs
+  | "forbidden-global" // a tensor that only a call of something in the file could make
+  | "no-state-dict" // a file of torch without named tensors where they are looked for
+  | "bad-header" // the header is not what the format asks for
   | "missing-shard" // a file that the index names is not there
   | "bad-input" // what was given to the encoder makes no checkpoint
   | "read-failed"; // the storage did not give the bytes that it holds

@@ -99,7 +99,9 @@ export function readSharded(
     return {
       tensors: merge(weightMap, shards, options.name),
       metadata: mergeMetadata(shards),
-      format: "safetensors",
+      format: [...shards.values()][0]?.format ?? "safetensors",
+      notes: [...new Set([...shards.values()].flatMap((s) => s.notes))],
+      refused: new Map([...shards.values()].flatMap((s) => [...s.refused])),
       close,
     };
   } catch (error) {

@@ -48,6 +48,20 @@ class Slice implements Storage {
   }
 }
 
+/** Numbers of 2, 4 or 8 bytes in the other byte order (0: as they are). Ranges must begin and end between numbers. */
+export function swappedStorage(parent: Storage, width: 0 | 2 | 4 | 8): Storage {
+  if (width === 0) return parent;
+  return {
+    byteLength: parent.byteLength,
+    bytes(begin, end) {
+      checkRange(begin, end, parent.byteLength);
+      const bytes = parent.bytes(begin, end).slice();
+      for (let at = 0; at + width <= bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+      return bytes;
+    },
+  };
+}
+
 /** Reads from any storage, and holds it to its word. */
 export function readBytes(storage: Storage, begin: number, end: number, file?: string): Uint8Array {
   const bytes = storage.bytes(begin, end);

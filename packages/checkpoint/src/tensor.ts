@@ -187,6 +187,11 @@ export function rowMajor(shape: readonly number[]): number[] {
   return strides;
 }
 
+/** The strides of Fortran's order: the first axis is the fastest. */
+export function columnMajor(shape: readonly number[]): number[] {
+  return rowMajor([...shape].reverse()).reverse();
+}
+
 function isDense(shape: readonly number[], strides: readonly number[]): boolean {
   const dense = rowMajor(shape);
   // The stride of an axis of one element is never used; torch writes anything there.
@@ -199,19 +204,39 @@ function gather(t: CheckpointTensor, width: number, size: number, file: string |
   const last = shape.reduce((sum, d, axis) => sum + at(strides, axis) * (d - 1), t.offset);
   const from = readBytes(t.storage, t.offset * width, (last + 1) * width, file);
   const out = new Uint8Array(size * width);
-  const index = new Array<number>(shape.length).fill(0);
-  let source = 0;
-  for (let to = 0; to < out.length; to += width) {
-    for (let b = 0; b < width; b++) out[to + b] = from[source * width + b] as number;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      source += at(strides, axis);
+  const source = wordsOf(from, width);
+  const target = wordsOf(out, width);
+  const unit = width === 8 ? 2 : 1; // words of an element
+  const axes = shape.length;
+  const inner = axes === 0 ? 1 : at(shape, axes - 1);
+  const step = axes === 0 ? 0 : at(strides, axes - 1) * unit;
+  const index = new Array<number>(axes).fill(0);
+  let row = 0; // where the innermost axis begins in the source
+  for (let to = 0; to < target.length; ) {
+    let place = row * unit;
+    for (let i = 0; i < inner; i++, place += step)
+      for (let u = 0; u < unit; u++) target[to++] = source[place + u] as number;
+    for (let axis = axes - 2; axis >= 0; axis--) {
+      row += at(strides, axis);
       index[axis] = at(index, axis) + 1;
       if (at(index, axis) < at(shape, axis)) break;
-      source -= at(strides, axis) * at(shape, axis);
+      row -= at(strides, axis) * at(shape, axis);
       index[axis] = 0;
     }
   }
   return out;
+}
+
+type Words = Uint8Array | Uint16Array | Uint32Array;
+
+/** Bytes as the widest whole numbers that JavaScript moves fast: an element of 8 bytes is two of them. */
+function wordsOf(bytes: Uint8Array, width: number): Words {
+  const b = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const n = b.byteLength / width;
+  if (width === 2) return new Uint16Array(b.buffer, b.byteOffset, n);
+  if (width === 4) return new Uint32Array(b.buffer, b.byteOffset, n);
+  if (width === 8) return new Uint32Array(b.buffer, b.byteOffset, 2 * n);
+  return b;
 }
 
 function at(list: readonly number[], i: number): number {
