@@ -37,7 +37,8 @@ export async function ensureBuilt(scope) {
 }
 
 const notSource = (name) =>
-  ["node_modules", "dist", "test", ".turbo", "__goldens__", "README.md", "CHANGELOG.md"].includes(name) ||
+  name.startsWith(".") || // caches
+  ["node_modules", "dist", "test", "bench", "__goldens__", "README.md", "CHANGELOG.md"].includes(name) ||
   /\.(test|test-d|bench)\.ts$/.test(name);
 
 /** One digest over all that a scope's build reads, and over the look (size and time) of what it wrote. */
