@@ -72,6 +72,7 @@ function versionOf(name) {
 /** What the examples may name: photos, and path/to/folder with (untrained) weights of a ViT-Ti/16. */
 async function supply(project) {
   cpSync(join(root, "apps/cli/photos/chelsea.png"), join(project.folder, "photo.png"));
+  cpSync(join(root, "apps/cli/photos/coffee.png"), join(project.folder, "other.png"));
   cpSync(join(root, "apps/cli/photos/rocket.jpg"), join(project.folder, "photo.jpg"));
   cpSync(join(root, "tooling/publish/consumer/weights.mjs"), join(project.folder, "weights.mjs"));
   await project.node("weights.mjs");

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bundle } from "./bundle.ts";
@@ -12,6 +12,13 @@ const declarations = limits
   .flatMap(({ folder, entries }) => entries.map(({ file }) => at(`${folder}/dist/${file.replace(".js", ".d.ts")}`)))
   .filter((file) => existsSync(file));
 let exported: ReadonlyMap<string, string> | undefined;
+
+test("every published package that holds code has its limits (tooling/size/limits.ts)", () => {
+  const published = readdirSync(at("packages"))
+    .filter((name) => existsSync(at(`packages/${name}/package.json`)))
+    .filter((name) => JSON.parse(readFileSync(at(`packages/${name}/package.json`), "utf8")).exports["."] !== undefined);
+  expect(limits.map(({ folder }) => folder).sort()).toEqual(published.map((name) => `packages/${name}`).sort());
+});
 
 for (const { folder, entries, workspace, mustNotAppear } of limits) {
   const { name } = JSON.parse(readFileSync(at(`${folder}/package.json`), "utf8"));
