@@ -1,13 +1,30 @@
 /** What went wrong, for programs: the message is for people and may change, the code may not. */
 export type HubErrorCode =
   | "not-found" // no such file, folder or address
-  | "no-checkpoint" // a folder without any checkpoint
-  | "several-checkpoints" // a folder with more than one, and none that comes first
+  | "no-checkpoint" // a folder or repository without any checkpoint
+  | "several-checkpoints" // one with more than one, and none that comes first
   | "bad-config" // a config.json that is damaged or contradicts itself
   | "foreign-config" // a config.json in another library's form
-  | "unsupported-source" // a kind of source that this version does not open
+  | "unsupported-source" // a kind of source that cannot be opened here
+  | "bad-id" // a repository name or revision that cannot be one
+  | "bad-option" // an option, variable or token that cannot be used
   | "web-page" // a page came in place of a file
-  | "fetch-failed" // the network, or the server, did not give it
+  | "not-a-hub" // what answers at the endpoint is no hub
+  | "unreachable" // no network, no such host, nobody listening, no answer in time
+  | "offline" // not in the cache, and the network may not be asked
+  | "gated" // the terms of the repository are not accepted, or no token says so
+  | "forbidden" // the token may not read it
+  | "repo-not-found" // no such repository, or a private one
+  | "revision-not-found" // no such branch, tag or commit
+  | "entry-not-found" // no such file in the repository
+  | "rate-limited" // too many requests (429)
+  | "server-error" // the server failed (5xx), several times
+  | "fetch-failed" // another answer, or a connection that was cut several times
+  | "wrong-size" // more or fewer bytes than announced
+  | "wrong-hash" // other bytes than announced
+  | "unsafe-path" // a listing or index that names a file outside of its repository
+  | "disk-full" // no room for the file
+  | "cache-not-writable" // the cache is read-only, or its place is taken
   | "read-failed" // the file system did not give it
   | "no-package"; // a weights package that is not installed
 

@@ -136,7 +136,7 @@ async function readAll(
     if (done || value === undefined) break;
     chunks.push(value);
     loaded += value.byteLength;
-    onProgress({ url: url.href, loaded, total });
+    onProgress({ url: url.href, file: url.pathname.split("/").pop() ?? "", loaded, total });
   }
   const out = new Uint8Array(loaded);
   let at = 0;

@@ -14,26 +14,37 @@ const MAX_SNIFFED = 64;
  * @throws HubError ("no-checkpoint", "several-checkpoints")
  */
 export function findCheckpoint(folder: string): string {
-  const names = listFiles(folder);
+  const sniff = (name: string) => beginsAsSafetensors(join(folder, name));
+  return join(folder, chooseCheckpoint(namesIn(folder), `the folder ${folder}`, sniff));
+}
+
+/**
+ * The same among names, of a folder or of a repository.
+ *
+ * @param where what has these files, for the message
+ * @param sniff whether a file is a checkpoint by content, where its name says nothing
+ */
+export function chooseCheckpoint(names: readonly string[], where: string, sniff?: (name: string) => boolean): string {
   for (const first of ["model.safetensors", "model.safetensors.index.json"]) {
-    if (names.includes(first)) return join(folder, first);
+    if (names.includes(first)) return first;
   }
   const indices = names.filter((n) => /\.safetensors\.index\.json$/i.test(n));
-  if (indices.length === 1) return join(folder, indices[0] as string);
+  if (indices.length === 1) return indices[0] as string;
   const tiers = [
     () => indices,
     () => names.filter((n) => /\.safetensors$/i.test(n)),
+    () => names.filter((n) => n === "pytorch_model.bin"),
     () => names.filter((n) => OTHER_ENDINGS.test(n)),
-    () => names.slice(0, MAX_SNIFFED).filter((n) => beginsAsSafetensors(join(folder, n))),
+    () => (sniff ? names.slice(0, MAX_SNIFFED).filter(sniff) : []),
   ];
   for (const tier of tiers) {
     const found = tier();
-    if (found.length === 1) return join(folder, found[0] as string);
+    if (found.length === 1) return found[0] as string;
     if (found.length > 1) {
       const list = found.slice(0, 8).join(", ") + (found.length > 8 ? ", ..." : "");
       throw new HubError(
         "several-checkpoints",
-        `the folder ${folder} has ${found.length} checkpoints (${list}); give the path of one, or name it model.safetensors`,
+        `${where} has ${found.length} checkpoints (${list}); give the path or address of one, or name it model.safetensors`,
       );
     }
   }
@@ -41,10 +52,11 @@ export function findCheckpoint(folder: string): string {
     names.length === 0
       ? "it has no files"
       : `its files: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", ..." : ""}`;
-  throw new HubError("no-checkpoint", `the folder ${folder} has no checkpoint, expected model.safetensors; ${seen}`);
+  throw new HubError("no-checkpoint", `${where} has no checkpoint, expected model.safetensors; ${seen}`);
 }
 
-function listFiles(folder: string): string[] {
+/** The names of a folder's files, hidden ones passed over, in order. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder)
       .filter((n) => !n.startsWith(".") && isFile(join(folder, n)))

@@ -3,44 +3,74 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Checkpoint, readCheckpoint, readSharded } from "@vitrail/checkpoint";
 import { parseConfig, type WeightsConfig } from "./config.ts";
+import { hubSettings } from "./env.ts";
 import { HubError } from "./errors.ts";
 import { fileError, openFile } from "./file-storage.ts";
 import { findCheckpoint, isFile, statOf } from "./folder.ts";
+import { fetchUrl, fetchUrlFile } from "./from-url.ts";
+import { type HubId, parseHubId } from "./hub-id.ts";
 import { nearestNames } from "./nearest.ts";
-import { type OpenOptions, toWeights, type Weights, type WeightsSource } from "./weights.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
 
 /**
- * Opens weights: a folder (`config.json` and one checkpoint), a checkpoint file, the index of a sharded one, as path
- * or file URL, or the parts one by one. Only headers are read; a tensor's bytes are read when it is used.
+ * Opens weights: a name on the hub (`org/repo`, `org/repo@revision`, a timm name with its tag), a folder (`config.json`
+ * and one checkpoint), a checkpoint file, the index of a sharded one, as path, file URL or address, an entry of a model's
+ * table, or the parts one by one. Only headers are read; a tensor's bytes are read when it is used. What is on the network comes into a
+ * cache first: the hub's files into that of Python's huggingface_hub.
  *
  * @throws HubError where nothing is found, or more than one thing; CheckpointError where the bytes are no sound checkpoint
  */
-export async function openWeights(source: string | URL | WeightsSource, options: OpenOptions = {}): Promise<Weights> {
+export async function openWeights(source: WeightsInput, options: OpenOptions = {}): Promise<Weights> {
   options.signal?.throwIfAborted();
-  if (typeof source === "object" && !(source instanceof URL)) return openParts(source);
-  const path = toPath(source);
+  if (typeof source === "object" && !(source instanceof URL)) {
+    return "hubId" in source ? openWeights(`hf-hub:${source.hubId}`, options) : openParts(source, options);
+  }
   const id = String(source);
+  const place = placeOf(source, options);
+  if ("url" in place) {
+    const { config, model } = await fetchUrl(place.url, options);
+    return openFiles(id, model, config);
+  }
+  if ("repo" in place) {
+    const { config, model } = await takeSnapshot(place, options).catch((error: unknown) => {
+      throw localToo(error, id);
+    });
+    return openFiles(id.replace(/^hf-hub:/, ""), model, config);
+  }
+  const { path } = place;
   const stat = statOf(path);
   if (stat === undefined) throw notFound(path, id);
   const file = stat.isDirectory() ? findCheckpoint(path) : path;
   const configFile = join(path, "config.json");
-  const config = stat.isDirectory() && isFile(configFile) ? readConfig(configFile) : undefined;
-  const { checkpoint, files } = openCheckpoint(file);
+  return openFiles(id, file, stat.isDirectory() && isFile(configFile) ? configFile : undefined);
+}
+
+function openFiles(id: string, model: string, configFile: string | undefined): Weights {
+  const config = configFile === undefined ? undefined : readConfig(configFile);
+  const { checkpoint, files } = openCheckpoint(model);
   return toWeights(id, config, checkpoint, files);
 }
 
-function openParts(source: WeightsSource): Weights {
-  const { model, config } = source;
+async function openParts(source: WeightsSource, options: OpenOptions): Promise<Weights> {
+  const { model, config, sha256 } = source;
   let parsed: WeightsConfig | undefined;
-  if (typeof config === "string" || config instanceof URL) parsed = readConfig(toPath(config));
+  if (typeof config === "string" || config instanceof URL) parsed = readConfig(await partPath(config, options));
   else if (config !== undefined) parsed = parseConfig(config);
   if (ArrayBuffer.isView(model)) {
     return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model), []);
   }
-  const path = toPath(model);
+  const path = await partPath(model, options, sha256);
   if (statOf(path) === undefined) throw notFound(path, String(model));
   const { checkpoint, files } = openCheckpoint(path);
   return toWeights(source.id ?? String(model), parsed, checkpoint, files);
+}
+
+/** A part's file; from an address, in the cache. */
+async function partPath(part: string | URL, options: OpenOptions, sha256?: string): Promise<string> {
+  const url = webUrl(part);
+  if (url === undefined) return toPath(part);
+  return fetchUrlFile(url, options, sha256);
 }
 
 function openCheckpoint(path: string): { checkpoint: Checkpoint; files: string[] } {
@@ -75,19 +105,54 @@ function read(path: string): Uint8Array {
   }
 }
 
+/** What a source means: an address, a path where something is or that can be nothing else, or a name on the hub. */
+function placeOf(source: string | URL, options: OpenOptions): { url: URL } | { path: string } | HubId {
+  const url = webUrl(source);
+  if (url) return hubIdOf(url, options) ?? { url };
+  if (typeof source === "string" && !/^(file:|\.|\/|~|[a-z]:[\\/])/i.test(source)) {
+    const id = parseHubId(source);
+    if (id && (/^hf/.test(source) || statOf(source) === undefined)) return id;
+  }
+  return { path: toPath(source) };
+}
+
+/** The address of a repository's page, as people copy it, means the repository. */
+function hubIdOf(url: URL, options: OpenOptions): HubId | undefined {
+  const { endpoint } = hubSettings(options);
+  const found = /^\/([^/]+\/[^/]+?)(?:\/tree\/([^/]+))?\/?$/.exec(url.pathname);
+  const isFile = /\.(safetensors|pth|pt|bin|th|npz|json)$/i.test(url.pathname);
+  if (found === null || isFile || url.origin !== new URL(endpoint).origin) return undefined;
+  return parseHubId(`hf-hub:${found[1]}@${decodeURIComponent(found[2] ?? "main")}`);
+}
+
+function webUrl(source: string | URL): URL | undefined {
+  if (!/^https?:/i.test(String(source))) return undefined;
+  try {
+    return new URL(source);
+  } catch {
+    throw new HubError("unsupported-source", `${JSON.stringify(String(source))} is no address; check it`);
+  }
+}
+
 /** A path as it is, never decoded: `#%20` in it is part of a name. A file URL is decoded. */
 function toPath(source: string | URL): string {
   if (source instanceof URL || /^file:/i.test(source)) {
     const url = new URL(source);
     if (url.protocol === "file:") return fileURLToPath(url);
-  } else if (!/^https?:/i.test(source)) {
-    if (source === "") throw new HubError("not-found", "the path of the weights is empty");
-    return source;
+    throw new HubError(
+      "unsupported-source",
+      `${source} is neither a file nor a web address; give a path, a file:, http: or https: address`,
+    );
   }
-  throw new HubError(
-    "unsupported-source",
-    `${source} is on the network, and in Node this version opens files and folders only; download it and give its path`,
-  );
+  if (source === "") throw new HubError("not-found", "the path of the weights is empty");
+  return source;
+}
+
+/** A name that is not on the hub may have been meant as a path. */
+function localToo(error: unknown, id: string): unknown {
+  if ((error as HubError).code !== "repo-not-found" || id.startsWith("hf")) return error;
+  const { message, cause } = error as HubError;
+  return new HubError("repo-not-found", `${message}; there is no file or folder of this name either`, cause);
 }
 
 function notFound(path: string, id: string): HubError {
@@ -106,6 +171,6 @@ function notFound(path: string, id: string): HubError {
   const hint =
     near.length > 0
       ? `did you mean ${near.map((n) => JSON.stringify(n)).join(" or ")}?`
-      : "give a weights folder or a checkpoint file (names on the hub are not fetched by this version)";
+      : "give a weights folder, a checkpoint file, an address, or a name on the hub (org/repo, or a timm name with its tag)";
   return new HubError("not-found", `there is no file or folder ${JSON.stringify(id)}; ${hint}`);
 }
