@@ -1,222 +1,193 @@
 import type { backend_util, KernelConfig, TensorInfo } from "@tensorflow/tfjs-core";
 import { type ConvAttrs, convInfoOf } from "./conv-info.ts";
-import {
-  type Block,
-  blockOf,
-  floats,
-  gemmOf,
-  inside,
-  transposeInto,
-  type WasmBackend,
-  withIds,
-  withScratch,
-} from "./heap.ts";
+import { type Block, blockOf, floats, type WasmBackend, withScratch } from "./heap.ts";
+import { addProduct, EDGE } from "./product.ts";
 
 type ConvInfo = backend_util.Conv2DInfo;
 
-/** About how many positions one product sums over: its operands then stay in the second-level cache. */
-const POSITIONS = 2048;
-
-/** Below this many input channels a product has too few rows to run well: the taps of a filter row go side by side. */
-const FEW_CHANNELS = 16;
-
-/** One axis of the filter: tap t of output o meets the input's row s (o + step) + phase. */
-interface Tap {
-  readonly phase: number;
-  readonly step: number;
+/** A run of channels whose pixels lie together: a panel that the cache can hold, however many channels there are. */
+interface Group {
+  readonly first: number;
+  readonly channels: number;
+  /** Floats from one pixel to the next. */
+  readonly pitch: number;
 }
 
-const tapsOf = (count: number, pad: number, stride: number): Tap[] =>
-  Array.from({ length: count }, (_, t) => {
-    const step = Math.floor((t - pad) / stride);
-    return { phase: t - pad - step * stride, step };
-  });
+const WIDEST = 128;
 
 /**
- * How positions lie in memory. Every stride-th row and column of the input is one phase, and each phase and dy lie in
- * grids of equal pitch, rows after one another, with zeros between that pad the end of a row and the start of the next.
- * So what a tap meets is the phase as a line of floats, shifted by one number: a view, and no im2col.
+ * Pixels a multiple of 128 bytes apart fall on the same few lines of the cache and push one another out: 64 bytes more,
+ * and they don't.
  */
-interface Grid {
-  readonly rowTaps: readonly Tap[];
-  readonly columnTaps: readonly Tap[];
-  /** The farthest that a tap looks back (0 or more), in rows and columns of the grid. */
-  readonly above: number;
-  readonly left: number;
-  /** Positions from one row to the next, and rows from one picture to the next. */
-  readonly pitch: number;
-  readonly imageRows: number;
-  /** How far apart the first and the last tap are, in positions. */
-  readonly reach: number;
-}
+const pitchOf = (channels: number): number => (channels % 32 === 0 ? channels + 16 : channels);
 
-function gridOf(info: ConvInfo): Grid {
-  const rowTaps = tapsOf(info.filterHeight, info.padInfo.top, info.strideHeight);
-  const columnTaps = tapsOf(info.filterWidth, info.padInfo.left, info.strideWidth);
-  const above = -Math.min(0, ...rowTaps.map((tap) => tap.step));
-  const left = -Math.min(0, ...columnTaps.map((tap) => tap.step));
-  const below = Math.max(0, ...rowTaps.map((tap) => tap.step));
-  const right = Math.max(0, ...columnTaps.map((tap) => tap.step));
-  const pitch = Math.max(info.outWidth + right, Math.ceil(info.inWidth / info.strideWidth) + left);
-  const imageRows = Math.max(info.outHeight + below, Math.ceil(info.inHeight / info.strideHeight) + above);
-  return { rowTaps, columnTaps, above, left, pitch, imageRows, reach: (above + below) * pitch + left + right };
-}
-
-/** A run of the grid's rows, over all pictures. */
-interface Chunk {
-  readonly from: number;
-  readonly rows: number;
-  /** Floats a line: the rows' positions, and what the taps see beyond them. */
-  readonly length: number;
-}
-
-function chunksOf(info: ConvInfo, { pitch, imageRows, reach }: Grid): Chunk[] {
-  const total = info.batchSize * imageRows;
-  const count = Math.ceil((total * pitch) / Math.max(POSITIONS, 16 * reach));
-  const rows = Math.ceil(total / count);
-  return Array.from({ length: Math.ceil(total / rows) }, (_, i) => {
-    const from = i * rows;
-    const own = Math.min(rows, total - from);
-    return { from, rows: own, length: own * pitch + reach };
+const groupsOf = (channels: number): Group[] =>
+  Array.from({ length: Math.ceil(channels / WIDEST) }, (_, i) => {
+    const own = Math.min(WIDEST, channels - i * WIDEST);
+    return { first: i * WIDEST, channels: own, pitch: pitchOf(own) };
   });
+
+/** The rows and columns of a picture that the filter's taps meet, padding included. */
+interface Frame {
+  readonly height: number;
+  readonly width: number;
+  readonly groups: readonly Group[];
+  /** Whether it is the tensor itself, as it lies in memory. */
+  readonly whole: boolean;
 }
 
-/** dy's rows of the chunk as [length, channels], zero where the grid has no output. */
-function placeOutputs(heap: Float32Array, info: ConvInfo, grid: Grid, chunk: Chunk, dy: Block, to: Block): void {
-  const { outHeight, outWidth, outChannels, batchSize } = info;
-  const start = to.offset / 4;
-  heap.fill(0, start, start + chunk.length * outChannels);
-  for (let row = chunk.from; row < chunk.from + chunk.rows; row++) {
-    const image = Math.floor(row / grid.imageRows);
-    const y = row - image * grid.imageRows;
-    if (image >= batchSize || y >= outHeight) continue;
-    const source = dy.offset / 4 + (image * outHeight + y) * outWidth * outChannels;
-    heap.copyWithin(start + (row - chunk.from) * grid.pitch * outChannels, source, source + outWidth * outChannels);
+const isWhole = (groups: readonly Group[], channels: number): boolean => groups[0]?.pitch === channels;
+
+function frameOf(info: ConvInfo): Frame {
+  const height = (info.outHeight - 1) * info.strideHeight + info.filterHeight;
+  const width = (info.outWidth - 1) * info.strideWidth + info.filterWidth;
+  const { top, left } = info.padInfo;
+  const groups = groupsOf(info.inChannels);
+  const inside = top === 0 && left === 0 && height <= info.inHeight && width <= info.inWidth;
+  return inside && isWhole(groups, info.inChannels)
+    ? { height: info.inHeight, width: info.inWidth, groups, whole: true }
+    : { height, width, groups, whole: false };
+}
+
+const widthOf = (groups: readonly Group[]): number => groups.reduce((sum, { pitch }) => sum + pitch, 0);
+
+/**
+ * Copies `count` pixels of `channels` floats, tightly packed, into the panels of their groups, which begin at `to` and
+ * hold `size` pixels each, from pixel `at` on.
+ */
+function placePixels(
+  heap: Float32Array,
+  from: number,
+  count: number,
+  channels: number,
+  groups: readonly Group[],
+  to: number,
+  size: number,
+  at: number,
+): void {
+  let panel = to;
+  for (const { first, channels: own, pitch } of groups) {
+    const start = panel + at * pitch;
+    if (pitch === channels) {
+      heap.copyWithin(start, from, from + count * channels);
+    } else {
+      for (let i = 0; i < count; i++) {
+        const source = from + i * channels + first;
+        heap.copyWithin(start + i * pitch, source, source + own);
+      }
+    }
+    panel += size * pitch;
   }
 }
 
-/**
- * One phase of the input as lines, a channel each, `line` floats into `to` and later, moved back by `shift` columns.
- * The lines' memory must be zero before.
- */
-function placeInputs(
+/** Copies `images` pictures into their frames, with zeros around. */
+function placeInput(
   heap: Float32Array,
   info: ConvInfo,
-  grid: Grid,
-  chunk: Chunk,
+  frame: Frame,
   x: Block,
-  to: number,
-  phase: { readonly row: number; readonly column: number; readonly shift: number },
+  first: number,
+  images: number,
+  to: Block,
 ): void {
-  const { inHeight, inWidth, inChannels, strideHeight, strideWidth, batchSize } = info;
-  const width = Math.ceil((inWidth - phase.column) / strideWidth);
-  const last = chunk.from + chunk.rows + Math.floor(grid.reach / grid.pitch) + 1;
-  for (let row = Math.max(0, chunk.from - grid.above); row < last; row++) {
-    const image = Math.floor(row / grid.imageRows);
-    const y = (row - image * grid.imageRows) * strideHeight + phase.row;
-    if (image >= batchSize || y >= inHeight) continue;
-    const at = (row - chunk.from + grid.above) * grid.pitch + grid.left - phase.shift;
-    const skip = Math.max(0, -at);
-    const count = Math.min(width, chunk.length - at) - skip;
-    if (count <= 0) continue;
-    const column = phase.column + skip * strideWidth;
-    const source = x.offset / 4 + ((image * inHeight + y) * inWidth + column) * inChannels;
-    transposeInto(heap, source, count, inChannels, to + at + skip, chunk.length, strideWidth * inChannels);
+  const { inHeight, inWidth, inChannels, padInfo } = info;
+  const { height, width, groups } = frame;
+  const columns = Math.min(inWidth, width - padInfo.left);
+  const start = to.offset / 4;
+  const size = images * height * width;
+  heap.fill(0, start, start + size * widthOf(groups));
+  for (let n = 0; n < images; n++) {
+    for (let y = 0; y < Math.min(inHeight, height - padInfo.top); y++) {
+      const source = x.offset / 4 + ((first + n) * inHeight + y) * inWidth * inChannels;
+      const at = (n * height + y + padInfo.top) * width + padInfo.left;
+      placePixels(heap, source, columns, inChannels, groups, start, size, at);
+    }
   }
 }
 
-/** A product for the chunk's lines: which view of them, and where its sum goes in the filter's gradient. */
-interface Product {
-  readonly shift: number;
-  readonly out: number;
-}
-
-/** Lines that lie in memory together, and the products that read them. */
-interface Group {
-  readonly lines: readonly { readonly row: number; readonly column: number; readonly shift: number }[];
-  readonly products: readonly Product[];
-}
-
-function groupsOf(info: ConvInfo, grid: Grid): Group[] {
-  const { filterWidth, inChannels, outChannels } = info;
-  const base = grid.above * grid.pitch + grid.left;
-  const tapSize = inChannels * outChannels;
-  const fold = inChannels < FEW_CHANNELS && filterWidth > 1;
-  const groups = new Map<string, { lines: Group["lines"]; products: Product[] }>();
-  grid.rowTaps.forEach((rowTap, i) => {
-    (fold ? [undefined] : grid.columnTaps).forEach((columnTap, j) => {
-      const key = `${rowTap.phase},${columnTap?.phase}`;
-      const lines = columnTap
-        ? [{ row: rowTap.phase, column: columnTap.phase, shift: 0 }]
-        : grid.columnTaps.map(({ phase, step }) => ({ row: rowTap.phase, column: phase, shift: step }));
-      const group = groups.get(key) ?? { lines, products: [] };
-      groups.set(key, group);
-      const shift = base + rowTap.step * grid.pitch + (columnTap?.step ?? 0);
-      group.products.push({ shift, out: (i * filterWidth + j) * tapSize });
-    });
-  });
-  return [...groups.values()];
-}
+/** How many terms of a sum to take at a time: the panels of both operands then stay in the second-level cache. */
+const POSITIONS = 256;
 
 /**
- * The gradient of a convolution in its filter: for each tap, [in channels, positions] × [positions, out channels].
- * A value that is not finite spreads to the channel before its own, where exact arithmetic would keep it in its own.
+ * The gradient of a convolution in its filter: for each tap (i, j), a product that sums over all positions,
+ * dW[i][j][c][o] = Σ x[s y + i][s x + j][c] dy[y][x][o]. Where the pixels are tightly packed, the taps (j, c) of a
+ * filter's row lie side by side and are one product.
  */
 function backpropFilter(backend: WasmBackend, x: TensorInfo, dy: TensorInfo, info: ConvInfo): TensorInfo {
-  const { inChannels, outChannels, filterHeight, filterWidth } = info;
+  const { batchSize, inChannels, outChannels, outHeight, outWidth, filterHeight, filterWidth } = info;
   const out = backend.makeOutput([filterHeight, filterWidth, inChannels, outChannels], "float32");
   const [blockX, blockDy, blockOut] = [blockOf(backend, x), blockOf(backend, dy), blockOf(backend, out)];
-  if (info.batchSize * info.outHeight * info.outWidth * info.outChannels === 0) {
-    floats(backend).fill(0, blockOut.offset / 4, blockOut.offset / 4 + blockOut.size);
-    return out;
-  }
-  const grid = gridOf(info);
-  const chunks = chunksOf(info, grid);
-  const groups = groupsOf(info, grid);
-  const gemm = gemmOf(backend);
-  const dense = grid.pitch === info.outWidth && grid.imageRows === info.outHeight && grid.reach === 0;
-  const longest = Math.max(...chunks.map((chunk) => chunk.length));
-  const lineCount = Math.max(...groups.map((group) => group.lines.length)) * inChannels;
-  const sizes = [lineCount * longest + grid.reach, dense ? 0 : longest * outChannels, lineCount * outChannels];
+  floats(backend).fill(0, blockOut.offset / 4, blockOut.offset / 4 + blockOut.size);
+  if (blockX.size === 0 || blockDy.size === 0) return out;
+
+  const frame = frameOf(info);
+  const outGroups = groupsOf(outChannels);
+  const dyWhole = isWhole(outGroups, outChannels);
+  const area = outHeight * outWidth;
+  const lines = Math.max(1, Math.min(outHeight, Math.round(POSITIONS / outWidth)));
+  const images = Math.min(batchSize, Math.max(1, Math.round(POSITIONS / area)));
+  const joined = isWhole(frame.groups, inChannels);
+  const taps = joined ? filterWidth : 1;
+  const sizes = [
+    frame.whole ? 0 : images * frame.height * frame.width * widthOf(frame.groups),
+    dyWhole ? 0 : images * area * widthOf(outGroups),
+    EDGE,
+  ];
   withScratch(backend, sizes, (scratch) => {
-    const [lines, placed, partial] = scratch as [Block, Block, Block];
-    const heap = floats(backend); // no allocation below that could detach it but the operators' own: see `refresh`
-    let memory = heap;
-    const refresh = () => {
-      if (memory.length === 0) memory = floats(backend);
-      return memory;
-    };
-    chunks.forEach((chunk, nth) => {
-      const { length } = chunk;
-      const dyBlock = dense ? inside(blockDy, chunk.from * grid.pitch * outChannels, length * outChannels) : placed;
-      if (!dense) placeOutputs(refresh(), info, grid, chunk, blockDy, placed);
-      withIds(backend, [dyBlock, partial], (ids) => {
-        const [dyId, partialId] = ids as [number, number];
-        for (const group of groups) {
-          const rows = group.lines.length * inChannels;
-          const start = lines.offset / 4;
-          refresh().fill(0, start, start + rows * length + grid.reach);
-          group.lines.forEach((line, i) => {
-            placeInputs(refresh(), info, grid, chunk, blockX, start + i * inChannels * length, line);
-          });
-          for (const product of group.products) {
-            const view = inside(lines, product.shift, rows * length);
-            const target = inside(blockOut, product.out, rows * outChannels);
-            withIds(backend, nth === 0 ? [view, target] : [view], ([viewId, targetId]) => {
-              gemm(viewId as number, dyId, targetId ?? partialId, rows, length, outChannels);
-            });
-            if (nth > 0) accumulate(refresh(), target, partial);
+    const [framed, pitched, edge] = scratch as [Block, Block, Block];
+    for (let n = 0; n < batchSize; n += images) {
+      const count = Math.min(images, batchSize - n);
+      let [xBase, dyBase] = [framed.offset, blockDy.offset + 4 * n * area * outChannels];
+      if (frame.whole) xBase = blockX.offset + 4 * n * frame.height * frame.width * inChannels;
+      else placeInput(floats(backend), info, frame, blockX, n, count, framed);
+      if (!dyWhole) {
+        placePixels(
+          floats(backend),
+          dyBase / 4,
+          count * area,
+          outChannels,
+          outGroups,
+          pitched.offset / 4,
+          count * area,
+          0,
+        );
+        dyBase = pitched.offset;
+      }
+      for (let y = 0; y < outHeight; y += lines) {
+        const extent = { cols: outWidth, lines: Math.min(lines, outHeight - y), images: count };
+        let xPanel = xBase;
+        for (const from of frame.groups) {
+          const pixel = 4 * from.pitch;
+          const line = frame.width * pixel;
+          let dyPanel = dyBase;
+          for (const to of outGroups) {
+            const dyPixel = 4 * to.pitch;
+            const right = {
+              at: dyPanel + y * outWidth * dyPixel,
+              step: dyPixel,
+              line: outWidth * dyPixel,
+              image: area * dyPixel,
+            };
+            for (let tap = 0; tap < filterHeight * filterWidth; tap += taps) {
+              const i = Math.floor(tap / filterWidth);
+              const left = {
+                at: xPanel + (y * info.strideHeight + i) * line + (tap % filterWidth) * pixel,
+                step: info.strideWidth * pixel,
+                line: info.strideHeight * line,
+                image: frame.height * line,
+              };
+              const at = blockOut.offset + 4 * ((tap * inChannels + from.first) * outChannels + to.first);
+              const target = { at, row: 4 * outChannels };
+              addProduct(backend, left, right, target, taps * from.channels, to.channels, extent, edge);
+            }
+            dyPanel += count * area * dyPixel;
           }
+          xPanel += count * frame.height * line;
         }
-      });
-    });
+      }
+    }
   });
   return out;
-}
-
-function accumulate(heap: Float32Array, to: Block, from: Block): void {
-  const [a, b] = [to.offset / 4, from.offset / 4];
-  for (let i = 0; i < to.size; i++) heap[a + i] = (heap[a + i] as number) + (heap[b + i] as number);
 }
 
 /** Conv2DBackpropFilter, which tfjs's wasm backend lacks. */

@@ -7,6 +7,9 @@ export interface WasmBackend extends KernelBackend {
     _malloc(bytes: number): number;
     _free(offset: number): void;
     cwrap(name: string, result: null, args: readonly ("number" | "array")[]): (...args: unknown[]) => void;
+    /** What emscripten exports, the memory among it; under `wasmMemory` where threads share it. */
+    readonly asm?: Readonly<Record<string, unknown>>;
+    readonly wasmMemory?: unknown;
     readonly tfjs: {
       registerTensor(id: number, size: number, offset: number): void;
       disposeData(id: number): void;
