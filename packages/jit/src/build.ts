@@ -1,5 +1,5 @@
 /** Builders of nodes that infer the result's shape: what lowerings and passes are written in. */
-import { type DType, type Graph, sameShape, sizeOf, type Value } from "./ir.ts";
+import { type ElementType, type Graph, sameShape, sizeOf, type Value } from "./ir.ts";
 
 /** numpy's broadcasting. */
 export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
@@ -29,7 +29,7 @@ export function reshape(g: Graph, x: Value, shape: readonly number[]): Value {
 export const unary = (g: Graph, op: string, x: Value, attrs = {}): Value => g.add(op, [x], attrs, x.shape, x.dtype);
 
 /** An op on two broadcast operands; comparisons give `"bool"`. */
-export function binary(g: Graph, op: string, a: Value, b: Value, dtype: DType = a.dtype): Value {
+export function binary(g: Graph, op: string, a: Value, b: Value, dtype: ElementType = a.dtype): Value {
   return g.add(op, [a, b], {}, broadcastShape(a.shape, b.shape), dtype);
 }
 
@@ -38,7 +38,7 @@ export const sub = (g: Graph, a: Value, b: Value): Value => binary(g, "Sub", a, 
 export const mul = (g: Graph, a: Value, b: Value): Value => binary(g, "Mul", a, b);
 export const div = (g: Graph, a: Value, b: Value): Value => binary(g, "Div", a, b);
 
-export function cast(g: Graph, x: Value, to: DType): Value {
+export function cast(g: Graph, x: Value, to: ElementType): Value {
   return x.dtype === to ? x : g.add("Cast", [x], { to }, x.shape, to);
 }
 
@@ -85,8 +85,8 @@ export function expand(g: Graph, x: Value, shape: readonly number[]): Value {
 }
 
 /** A tensor of one value: a constant where it is small and static, computed where not. */
-export function filled(g: Graph, value: number, shape: readonly number[], dtype: DType): Value {
-  const make = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int64: Int32Array }[dtype];
+export function filled(g: Graph, value: number, shape: readonly number[], dtype: ElementType): Value {
+  const make = dtype === "float32" ? Float32Array : dtype === "bool" ? Uint8Array : Int32Array;
   if (sizeOf(shape) <= 1024 && !shape.some((d) => g.isDynamic(d))) {
     return g.constant(new make(sizeOf(shape)).fill(value), shape, dtype);
   }

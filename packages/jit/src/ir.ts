@@ -7,10 +7,13 @@
  * it. A prime that no real dimension contains is chosen, see trace.ts.
  */
 
-/** Element types that the graph knows. */
+/** Element types that a traced function can have. */
 export type DType = "float32" | "int32" | "int64" | "bool";
 
-export type TypedArray = Float32Array | Int32Array | Uint8Array | BigInt64Array;
+/** Element types of values: those that compression makes, too. Values of float16 are their bits, in a Uint16Array. */
+export type ElementType = DType | "float16" | "int8" | "uint8";
+
+export type TypedArray = Float32Array | Int32Array | Uint8Array | BigInt64Array | Int8Array | Uint16Array;
 
 /** An attribute of a node; floats and integers are told apart by the attribute's name, in onnx.ts. */
 export type Attr = number | string | readonly number[];
@@ -20,7 +23,7 @@ export type Attrs = Readonly<Record<string, Attr>>;
 export interface Value {
   readonly id: number;
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  readonly dtype: ElementType;
   /** The node that computes it; undefined for inputs and constants. */
   readonly producer: Node | undefined;
   /** A constant's values, row-major. Read lazily, so that folding a weight's transpose can replace it unread. */
@@ -46,7 +49,7 @@ export interface Port {
 
 export interface OutputSpec {
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  readonly dtype: ElementType;
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
@@ -67,18 +70,18 @@ export class Graph {
     this.batch = batch;
   }
 
-  #value(shape: readonly number[], dtype: DType, producer?: Node, data?: () => TypedArray): Value {
+  #value(shape: readonly number[], dtype: ElementType, producer?: Node, data?: () => TypedArray): Value {
     return { id: this.#ids++, shape: [...shape], dtype, producer, data };
   }
 
-  input(name: string, shape: readonly number[], dtype: DType = "float32"): Value {
+  input(name: string, shape: readonly number[], dtype: ElementType = "float32"): Value {
     const value = this.#value(shape, dtype);
     this.inputs.push({ name, value });
     return value;
   }
 
   /** A constant; give a function to have the values read only when they are needed, and then once. */
-  constant(data: TypedArray | (() => TypedArray), shape: readonly number[], dtype: DType): Value {
+  constant(data: TypedArray | (() => TypedArray), shape: readonly number[], dtype: ElementType): Value {
     if (typeof data !== "function") return this.#value(shape, dtype, undefined, () => data);
     let read: TypedArray | undefined;
     return this.#value(shape, dtype, undefined, () => {
@@ -113,7 +116,7 @@ export class Graph {
     inputs: readonly (Value | undefined)[],
     attrs: Attrs,
     shape: readonly number[],
-    dtype: DType = "float32",
+    dtype: ElementType = "float32",
     domain = "",
   ): Value {
     return this.addMany(op, inputs, attrs, [{ shape, dtype }], domain)[0] as Value;

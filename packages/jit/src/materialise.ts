@@ -1,5 +1,6 @@
 /** The operands that our graph holds as attributes, as the tensors that ONNX wants, dynamic sizes computed in the graph. */
 import { type Attrs, Graph, type Node, type Value } from "./ir.ts";
+import { DEFAULT_OPSET } from "./opset.ts";
 
 /** Attributes of each op that become operands, in ONNX's order; after the node's own inputs. */
 const operandAttrs: Readonly<Record<string, readonly string[]>> = {
@@ -25,13 +26,17 @@ const ints = (g: Graph, values: readonly number[]): Value =>
     "int64",
   );
 
+/** Reductions whose axes are an attribute before opset 18; those of ReduceSum became an operand with 13. */
+const axesAttr = new Set(["ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"]);
+
 /** Names in `attrs` that ONNX does not have, because they have become operands. */
-export function operandNames(op: string): readonly string[] {
+export function operandNames(op: string, opset = DEFAULT_OPSET): readonly string[] {
+  if (opset < 18 && axesAttr.has(op)) return [];
   return op === "OneHot" ? ["depth", "values"] : op === "Resize" ? ["sizes"] : (operandAttrs[op] ?? []);
 }
 
 /** A graph in which every node's inputs are complete; attributes that have become inputs are gone. */
-export function materialise(graph: Graph): Graph {
+export function materialise(graph: Graph, opset = DEFAULT_OPSET): Graph {
   const out = new Graph(graph.batch);
   out.inputs = graph.inputs;
   out.outputs = graph.outputs;
@@ -43,7 +48,12 @@ export function materialise(graph: Graph): Graph {
     if (batchSize) return batchSize;
     const found = graph.inputs.find(({ value }) => value.shape.some((d) => d === graph.batch)) as { value: Value };
     const axis = found.value.shape.indexOf(graph.batch);
-    batchSize = out.add("Shape", [found.value], { start: axis, end: axis + 1 }, [1], "int64");
+    if (opset >= 15) {
+      batchSize = out.add("Shape", [found.value], { start: axis, end: axis + 1 }, [1], "int64");
+    } else {
+      const all = out.add("Shape", [found.value], {}, [found.value.shape.length], "int64");
+      batchSize = out.add("Gather", [all, constant([axis])], { axis: 0 }, [1], "int64");
+    }
     return batchSize;
   };
 
@@ -75,7 +85,7 @@ export function materialise(graph: Graph): Graph {
       const dtype = attrs.values as readonly number[];
       return [depth, out.constant(Float32Array.from(dtype), [2], "float32")];
     }
-    return operandNames(op).map((name) => {
+    return operandNames(op, opset).map((name) => {
       const value = attrs[name];
       if (name === "value" || name === "min" || name === "max") {
         const first = inputs[0] as Value;
@@ -88,7 +98,7 @@ export function materialise(graph: Graph): Graph {
   };
 
   for (const node of graph.nodes) {
-    const skipped = operandNames(node.op);
+    const skipped = operandNames(node.op, opset);
     const inputs = [...node.inputs, ...operandsOf(node)];
     if (node.op === "Resize") inputs.splice(1, 0, undefined, undefined); // roi and scales: sizes says it all
     const attrs: Attrs = Object.fromEntries(Object.entries(node.attrs).filter(([name]) => !skipped.includes(name)));

@@ -1,12 +1,18 @@
-/** Writes a graph as an ONNX model: opset 20, IR version 9, which every runtime since 2024 reads. */
-import { type DType, type Graph, type Node, type Port, sizeOf, type TypedArray, type Value } from "./ir.ts";
+/** Writes a graph as an ONNX model: by default opset 20, IR version 9, which every runtime since 2024 reads. */
+import { type ElementType, type Graph, type Node, type Port, sizeOf, type TypedArray, type Value } from "./ir.ts";
 import { materialise } from "./materialise.ts";
 import { type Chunks, lengthOf, Message } from "./onnx-proto.ts";
+import { DEFAULT_OPSET, irVersionOf } from "./opset.ts";
 
-const OPSET = 20;
-const IR_VERSION = 9;
-
-const elementTypes: Readonly<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const elementTypes: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+};
 /** Attributes that hold floats; all other numbers are integers. */
 const floatAttrs = new Set(["epsilon", "alpha", "beta", "momentum", "scale"]);
 /** protobuf's own limit is 2 GiB a message; stay below it with room for the nodes. */
@@ -23,9 +29,11 @@ export interface OnnxOptions {
   readonly weightsName?: string;
   /** Bytes of weights from which a second file is written. Default: just below protobuf's 2 GiB. */
   readonly inlineLimit?: number;
+  /** The version of ONNX's own ops; `forOpset` has been there. Default 20. */
+  readonly opset?: number;
 }
 
-function attribute(name: string, value: number | string | readonly number[], dtype: DType | undefined): Chunks {
+function attribute(name: string, value: number | string | readonly number[], dtype: ElementType | undefined): Chunks {
   const message = new Message().string(1, name);
   if (name === "to")
     return message
@@ -51,7 +59,7 @@ function nodeMessage(node: Node, nameOf: (v: Value) => string, index: number): C
   for (const v of node.outputs) message.string(2, nameOf(v));
   message.string(3, `${node.op}_${index}`).string(4, node.op);
   for (const [name, value] of Object.entries(node.attrs)) {
-    message.bytes(5, attribute(name, value, node.op === "Cast" ? (value as DType) : undefined));
+    message.bytes(5, attribute(name, value, node.op === "Cast" ? (value as ElementType) : undefined));
   }
   return message.string(7, node.domain).finish();
 }
@@ -68,6 +76,17 @@ function portMessage({ name, value }: Port, batch: number): Chunks {
   const tensorType = new Message().int64(1, elementTypes[value.dtype]).bytes(2, shape.finish()).finish();
   return new Message().string(1, name).bytes(2, new Message().bytes(1, tensorType).finish()).finish();
 }
+
+const WIDTHS: Readonly<Record<ElementType, number>> = {
+  float32: 4,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+};
+const bytesIn = ({ shape, dtype }: Value): number => sizeOf(shape) * WIDTHS[dtype];
 
 const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
@@ -107,7 +126,8 @@ function bindOutputs(graph: Graph, names: Map<Value, string>): Node[] {
 
 /** The graph as an ONNX model, in pieces. */
 export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
-  const graph = materialise(source);
+  const { opset = DEFAULT_OPSET } = options;
+  const graph = materialise(source, opset);
   const outputNames = new Map<Value, string>();
   bindOutputs(graph, outputNames);
   const generic = naming(graph);
@@ -119,7 +139,7 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
 
   const constants = new Set<Value>();
   for (const { inputs } of graph.nodes) for (const v of inputs) if (v?.data) constants.add(v);
-  const total = [...constants].reduce((n, v) => n + sizeOf(v.shape) * 4, 0);
+  const total = [...constants].reduce((n, v) => n + bytesIn(v), 0);
   const external = total > (options.inlineLimit ?? INLINE_LIMIT);
   const weights: Uint8Array[] = [];
   let offset = 0;
@@ -140,13 +160,13 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
   for (const port of graph.inputs) body.bytes(11, portMessage(port, graph.batch));
   for (const port of graph.outputs) body.bytes(12, portMessage(port, graph.batch));
 
-  const opset = (domain: string, version: number) => new Message().string(1, domain).int64(2, version).finish();
+  const opsetId = (domain: string, version: number) => new Message().string(1, domain).int64(2, version).finish();
   const model = new Message()
-    .int64(1, IR_VERSION)
+    .int64(1, irVersionOf(opset))
     .string(2, "vitrail")
     .bytes(7, body.finish())
-    .bytes(8, opset("", OPSET));
-  if (graph.nodes.some((n) => n.domain !== "")) model.bytes(8, opset("com.microsoft", 1));
+    .bytes(8, opsetId("", opset));
+  if (graph.nodes.some((n) => n.domain !== "")) model.bytes(8, opsetId("com.microsoft", 1));
   const chunks = model.finish();
   if (lengthOf(chunks) >= 2 ** 31) throw new RangeError("the model is over protobuf's 2 GiB even without its weights");
   return external ? { model: chunks, weights } : { model: chunks };

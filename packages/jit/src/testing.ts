@@ -14,13 +14,15 @@ export interface Values {
   readonly data: Float32Array;
 }
 
-/** Runs a graph as it is. Options go to ONNX Runtime. */
+/** Runs a graph as it is. Options go to ONNX Runtime; `opset` is that of the file. */
 export async function runGraph(
   graph: Graph,
   feeds: Readonly<Record<string, Values>>,
   options: object = {},
+  opset?: number,
 ): Promise<Record<string, Values>> {
-  const session = await ort.InferenceSession.create(join(encodeOnnx(graph).model), {
+  const file = encodeOnnx(graph, opset === undefined ? {} : { opset });
+  const session = await ort.InferenceSession.create(join(file.model), {
     intraOpNumThreads: 1,
     logSeverityLevel: 3,
     ...options,
