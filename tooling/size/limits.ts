@@ -51,7 +51,8 @@ export const limits: readonly Limit[] = [
   },
   {
     folder: "packages/resnet",
-    entries: [{ file: "index.js", platform: "browser", own: 3_500, whole: 104_000 }],
+    // the table of its checkpoints is a third of it; of one model comes that model's rows
+    entries: [{ file: "index.js", platform: "browser", own: 4_000, whole: 104_000 }],
     workspace: ["@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },

@@ -42,5 +42,5 @@ export {
 export { invertPermutation, permuteShape, permuteValues } from "./permute.ts";
 export { avgPool, globalAvgPool, maxPool, padSides } from "./pool.ts";
 export { Dropout, DropPath, dropPathRates, LayerScale } from "./regularize.ts";
-export type { ModelSpec, Preprocess, WeightsSpec } from "./spec.ts";
+export type { ModelSpec, Preprocess, WeightsSpec, WeightsTable } from "./spec.ts";
 export { type Summary, type SummaryRow, summarize } from "./summarize.ts";

@@ -24,19 +24,24 @@ export interface WeightsSpec {
   readonly license: string;
   /** Who trained it, and where that is said. */
   readonly source: string;
-  readonly paper?: string;
+  /** The paper of the training or, where that has none, of the network. */
+  readonly paper: string | null;
   /** ImageNet-1k validation accuracy in per cent, as timm measured it with `preprocess`. */
   readonly top1: number | null;
   /** Learned values. */
   readonly params: number;
   /** Billions of multiply-accumulates at `preprocess.inputSize`. */
-  readonly gmacs: number;
+  readonly gmacs: number | null;
+  /** What `top1` was measured with. A repository's own config.json, where it says other, comes first. */
   readonly preprocess: Preprocess;
   readonly numClasses: number;
 }
 
+/** The published checkpoints of a model, by tag: a known tag completes in an editor, an unknown one does not compile. */
+export type WeightsTable<Tag extends string = string> = Readonly<Record<Tag, WeightsSpec>>;
+
 /** A model as data: its name, its sizes, how to build it, which checkpoints there are. */
-export interface ModelSpec<C, M extends ImageModel> {
+export interface ModelSpec<C, M extends ImageModel, W extends WeightsTable = WeightsTable> {
   /** timm's name. */
   readonly name: string;
   readonly config: C;
@@ -45,6 +50,6 @@ export interface ModelSpec<C, M extends ImageModel> {
   readonly head: string;
   /** For weights that come without their own. */
   readonly preprocess: Preprocess;
-  readonly weights: Readonly<Record<string, WeightsSpec>>;
+  readonly weights: W;
   readonly withClasses: (config: C, numClasses: number) => C;
 }

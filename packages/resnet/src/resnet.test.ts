@@ -1,5 +1,5 @@
 import { compareWithGolden, conformance, goldens, parameterShapes, worst } from "@repo/testing";
-import { createModel, inference, initParams, loadModel, summarize } from "@vitrail/layers";
+import { createModel, inference, initParams, loadModel, summarize, type WeightsSpec } from "@vitrail/layers";
 import { memory, type Tensor4D, tidy, useBackend, zeros } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ResNet, resnet18, resnet20_cifar, resnet50, resnet110_cifar, resnetModels, resnetStages } from "./index.ts";
@@ -52,7 +52,7 @@ describe("the table of models", () => {
     for (const [name, spec] of Object.entries(resnetModels)) {
       expect(spec.name).toBe(name);
       const params = count(parameterShapes(spec as typeof resnet18));
-      for (const [tag, weights] of Object.entries(spec.weights)) {
+      for (const [tag, weights] of Object.entries<WeightsSpec>(spec.weights)) {
         expect(weights.tag).toBe(tag);
         expect(weights.hubId).toBe(`timm/${name}.${tag}`);
         expect(weights.params, name).toBe(params);

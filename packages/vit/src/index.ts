@@ -4,6 +4,10 @@
  */
 export { type Backbone, HybridViT, type HybridViTConfig, hybridSpec } from "./hybrid.ts";
 export {
+  deit_base_patch16_224,
+  deit_base_patch16_384,
+  deit_small_patch16_224,
+  deit_tiny_patch16_224,
   vit_base_patch16_224,
   vit_base_patch16_384,
   vit_base_patch32_224,

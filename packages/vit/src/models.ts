@@ -1,9 +1,14 @@
 /**
  * The Vision Transformers of the paper (table 1) and of "How to train your ViT?", https://arxiv.org/abs/2106.10270, under
- * timm's names. Top-1 is timm's own measurement where this project has it on record, else null; parameters and GMACs are
- * this package's `summarize`, which agrees with timm.
+ * timm's names, and DeiT's. Their checkpoints are in pretrained.ts.
  */
 import type { ModelSpec } from "@vitrail/layers";
+import {
+  deit_base_patch16_224,
+  deit_base_patch16_384,
+  deit_small_patch16_224,
+  deit_tiny_patch16_224,
+} from "./models-deit.ts";
 import {
   vit_base_patch16_224,
   vit_base_patch16_384,
@@ -25,6 +30,7 @@ import {
 } from "./models-small.ts";
 import type { ViT, ViTConfig } from "./vit.ts";
 
+export * from "./models-deit.ts";
 export * from "./models-large.ts";
 export * from "./models-small.ts";
 
@@ -45,4 +51,8 @@ export const vitModels = {
   vit_large_patch16_384,
   vit_large_patch32_224,
   vit_large_patch32_384,
+  deit_tiny_patch16_224,
+  deit_small_patch16_224,
+  deit_base_patch16_224,
+  deit_base_patch16_384,
 } as const satisfies Readonly<Record<string, ModelSpec<ViTConfig, ViT>>>;

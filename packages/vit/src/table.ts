@@ -14,27 +14,7 @@ export const large = { embedDim: 1024, depth: 24, numHeads: 16, mlpRatio: 4, num
 const half = { interpolation: "bicubic", cropMode: "center", mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 export const at224: Preprocess = { ...half, inputSize: [3, 224, 224], cropPct: 0.9 };
 export const at384: Preprocess = { ...half, inputSize: [3, 384, 384], cropPct: 1 };
-
-const google = "Google, https://github.com/google-research/vision_transformer, converted by timm";
-export const augreg = {
-  license: "apache-2.0",
-  source: google,
-  paper: "https://arxiv.org/abs/2106.10270",
-  numClasses: 1000,
-} as const;
-export const orig = {
-  license: "apache-2.0",
-  source: google,
-  paper: "https://arxiv.org/abs/2010.11929",
-  numClasses: 1000,
-} as const;
-export const sam = {
-  license: "apache-2.0",
-  source: google,
-  paper: "https://arxiv.org/abs/2106.01548",
-  numClasses: 1000,
-} as const;
-export const augreg2 = {
-  ...augreg,
-  source: "timm, https://github.com/huggingface/pytorch-image-models, fine-tuned from Google's ImageNet-21k weights",
-} as const;
+/** DeiT's: the same networks on ImageNet's mean and deviation. */
+const imagenet = { ...half, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+export const deit224: Preprocess = { ...imagenet, inputSize: [3, 224, 224], cropPct: 0.9 };
+export const deit384: Preprocess = { ...imagenet, inputSize: [3, 384, 384], cropPct: 1 };

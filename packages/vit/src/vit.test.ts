@@ -1,5 +1,5 @@
 import { compareWithGolden, conformance, goldens, parameterShapes, worst } from "@repo/testing";
-import { createModel, initParams, loadModel, summarize } from "@vitrail/layers";
+import { createModel, initParams, loadModel, summarize, type WeightsSpec } from "@vitrail/layers";
 import { ResNet, resnet18, resnetStages } from "@vitrail/resnet";
 import { memory, ones, type Tensor4D, tensor, tidy, useBackend, zeros } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -54,9 +54,10 @@ describe("the table of models", () => {
   test("every entry has its own name, and the number of parameters that its checkpoints state", () => {
     for (const [name, spec] of Object.entries(vitModels)) {
       expect(spec.name).toBe(name);
-      let params = 0;
-      for (const shape of parameterShapes(spec).values()) params += shape.reduce((a, b) => a * b, 1);
-      for (const [tag, weights] of Object.entries(spec.weights)) {
+      for (const [tag, weights] of Object.entries<WeightsSpec>(spec.weights)) {
+        const config = spec.withClasses(spec.config, weights.numClasses);
+        let params = 0;
+        for (const shape of parameterShapes({ ...spec, config }).values()) params += shape.reduce((a, b) => a * b, 1);
         expect(weights.tag).toBe(tag);
         expect(weights.hubId).toBe(`timm/${name}.${tag}`);
         expect(weights.params, name).toBe(params);

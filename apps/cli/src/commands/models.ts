@@ -1,4 +1,5 @@
 import type { AnyModelSpec } from "@vitrail/classify";
+import type { WeightsSpec } from "@vitrail/layers";
 import picomatch from "picomatch";
 import { BOX_MODEL } from "../box.ts";
 import { colorsFor, print, say, table } from "../io.ts";
@@ -21,6 +22,8 @@ export interface ModelRow {
     readonly top1: number | null;
     readonly license: string;
     readonly source: string;
+    readonly paper: string | null;
+    readonly classes: number;
   }[];
 }
 
@@ -77,14 +80,20 @@ export const BOX: ModelRow["checkpoints"][number] = {
   top1: 87.1,
   license: "apache-2.0",
   source: "in the box: @vitrail/weights-cifar10 (top-1 on CIFAR-10)",
+  paper: "https://arxiv.org/abs/1512.03385",
+  classes: 10,
 };
 
 /** What is known of a model. */
 export function rowOf(name: string): ModelRow {
   const spec = all[name] as AnyModelSpec;
-  const known = Object.values(spec.weights);
-  const checkpoints = known.map(({ tag, hubId, top1, license, source }) => ({ tag, hubId, top1, license, source }));
-  const [params, gmacs] = known[0] ? [known[0].params, known[0].gmacs] : (COUNTED[name] ?? [null, null]);
+  const known: readonly WeightsSpec[] = Object.values(spec.weights);
+  // of the model with ImageNet-1k's classes: some checkpoints have others, or none
+  const counted = known.find(({ numClasses, gmacs }) => numClasses === 1000 && gmacs !== null);
+  const checkpoints = known.map(({ tag, hubId, top1, license, source, paper, numClasses }) => {
+    return { tag, hubId, top1, license, source, paper, classes: numClasses };
+  });
+  const [params, gmacs] = counted ? [counted.params, counted.gmacs] : (COUNTED[name] ?? [null, null]);
   return {
     name,
     params,
