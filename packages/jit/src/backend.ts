@@ -95,7 +95,8 @@ export class TraceBackend extends KernelBackend {
     const dataId: DataId = {};
     this.#entries.set(dataId, { value, kernel, recorder: this.recorder as Recorder, refs: 1 });
     this.#count++;
-    const dtype = value.dtype === "int64" ? "int32" : value.dtype;
+    // Only compression makes other types, after tracing.
+    const dtype = value.dtype === "int64" ? "int32" : (value.dtype as "float32" | "int32" | "bool");
     return { dataId, shape: [...value.shape], dtype };
   }
 
@@ -109,7 +110,7 @@ export class TraceBackend extends KernelBackend {
       throw new JitError("trace-dead-tensor", `a tensor of a trace that has ended was used again${where}`);
     }
     const values = entry ? () => entry.values : () => readForeign(dataId);
-    return recorder.capture(dataId, shape, dtypeOf(dtype), values, entry?.madeIn === recorder);
+    return recorder.capture({ id: dataId, shape, dtype: dtypeOf(dtype), values, literal: entry?.madeIn === recorder });
   }
 
   override disposeData(id: DataId, force = false): boolean {

@@ -75,7 +75,7 @@ export async function compile(target: Traceable, options: CompileOptions): Promi
   const inputs = inputsOf(options);
   const ids: DataId[] = [];
   const graph = trace(functionOf(target), inputs, {
-    resolve: (_graph, id, _values, literal) => {
+    resolve: (_graph, { id, literal }) => {
       if (!literal) ids.push(id);
       return undefined;
     },

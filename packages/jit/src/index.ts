@@ -14,4 +14,13 @@ export { JitError, type JitErrorCode } from "./errors.ts";
 export { type ExportedFiles, type ExportOptions, exportOnnx } from "./export.ts";
 export type { DType } from "./ir.ts";
 export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
+export {
+  type CompiledStep,
+  compileStep,
+  type StepOptions,
+  type StepResult,
+  type StepSettings,
+  type StepState,
+} from "./step.ts";
+export type { StepLoss, StepOptimizer, StepPlan, Trainable } from "./step-function.ts";
 export { hostTensors, type InputSpec, type TraceResult } from "./trace.ts";

@@ -1,5 +1,5 @@
 /** Random small networks: what the compiled graph gives, forward and backward, is what eager tfjs gives. */
-import { expectClose } from "@repo/testing";
+import { expectClose, maxRelativeError } from "@repo/testing";
 import {
   add,
   avgPool,
@@ -13,6 +13,7 @@ import {
   maxPool,
   mean,
   mul,
+  ones,
   pad,
   relu,
   reshape,
@@ -29,6 +30,7 @@ import {
   tidy,
   transpose,
   useBackend,
+  zeros,
 } from "@vitrail/tensor";
 import fc from "fast-check";
 import { beforeAll, describe, test } from "vitest";
@@ -64,27 +66,18 @@ const layers: Readonly<Record<string, Layer>> = {
   "conv 1x1 stride 2": conv(1, 2, 0, 3),
   "conv 2x2 patches": conv(2, 2, 0, 4),
   "conv 5x5 padded by 1": conv(5, 1, 1, 3),
-  "max-pool": (x) =>
-    maxPool(
-      pad(
-        x,
-        [
-          [0, 0],
-          [1, 1],
-          [1, 1],
-          [0, 0],
-        ],
-        Number.NEGATIVE_INFINITY,
-      ),
-      window(x, 3),
-      2,
-      "valid",
-    ),
+  "max-pool": (x) => {
+    const around = [1, 1] as [number, number];
+    const padded = pad(x, [[0, 0], around, around, [0, 0]], Number.NEGATIVE_INFINITY);
+    return maxPool(padded, window(padded, 3), 2, "valid"); // 3 by 3: no window of padding alone
+  },
   "average pool": (x) => avgPool(x, window(x, 2), 1, "valid"),
   "pixels of a stride": (x) => avgPool(x, 1, 2, "valid"),
   "batch normalisation": (x, weight) => {
-    const m = mean(x as Tensor, [0, 1, 2]);
-    const centred = sub(x, m);
+    // Three quarters of the mean, not all of it: the network ends in means over pixels, and of what is centred exactly they
+    // are zero but for rounding. The slopes of this scale, and of any shift before it, would then be differences of equal
+    // numbers: torch in fp32 misses its own float64 by 6e-4 there.
+    const centred = sub(x, mul(mean(x as Tensor, [0, 1, 2]), 0.75));
     const variance = mean(square(centred), [0, 1, 2]);
     return add(mul(mul(centred, weight(channels(x))), sigmoid(variance)), weight(channels(x)));
   },
@@ -108,13 +101,20 @@ const layers: Readonly<Record<string, Layer>> = {
   "attention over pixels": (x, weight) => {
     const [n, h, w, c] = x.shape;
     const flat = reshape(x, [n, h * w, c]);
-    const q = reshape(matMul(reshape(x, [-1, c]), weight(c, c) as never), [n, h * w, c]);
-    return reshape(matMul(softmax(mul(matMul(q, flat, false, true), 0.3)), flat), x.shape);
+    // Normalised first, as every network does: maps that have grown give scores of hundreds, whose softmax is all or
+    // nothing, and slopes that are what rounding left of it (torch in fp32 misses its own float64 by 5e-4 there).
+    const unit = layerNorm(flat, ones([c]), zeros([c]), 0.1);
+    const q = reshape(matMul(reshape(unit, [-1, c]), weight(c, c) as never), [n, h * w, c]);
+    // Added to what it read: means over pixels alone would leave a second attention nothing to tell apart.
+    return add(x, reshape(matMul(softmax(mul(matMul(q, unit, false, true), 1 / c)), flat), x.shape));
   },
 };
 
-/** The layers one after another, then one number a channel. Weights come from the seed, or from `given` in order. */
-function network(names: readonly string[], seed: number, given?: readonly Tensor[]) {
+/**
+ * The layers one after another, then one number a channel. Weights come from the seed, or from `given` in order; each
+ * layer's result goes through `between`.
+ */
+function network(names: readonly string[], seed: number, given?: readonly Tensor[], between = (y: Tensor) => y) {
   const made: Tensor[] = [];
   const weight = (...shape: number[]): Tensor => {
     const i = made.length;
@@ -133,7 +133,7 @@ function network(names: readonly string[], seed: number, given?: readonly Tensor
   };
   const run = (x: Tensor): Tensor => {
     let y = x as Tensor4D;
-    for (const name of names) y = (layers[name] as Layer)(y, weight) as Tensor4D;
+    for (const name of names) y = between((layers[name] as Layer)(y, weight)) as Tensor4D;
     return mean(y as Tensor, [1, 2]);
   };
   return { run, made };
@@ -143,6 +143,18 @@ const programs = fc.tuple(
   fc.array(fc.constantFrom(...Object.keys(layers)), { minLength: 1, maxLength: 5 }),
   fc.integer({ min: 0, max: 1000 }),
 );
+
+/** A few roundings' worth of noise. */
+function rounded(y: Tensor): Tensor {
+  const noise = createRng(y.size).uniform(y.size);
+  return mul(
+    y,
+    tensor(
+      noise.map((u) => 1 + (u - 0.5) * 6e-7),
+      y.shape,
+    ),
+  );
+}
 
 const values = (shape: readonly number[], seed: number): Values => ({
   dims: shape,
@@ -178,20 +190,29 @@ describe("a compiled network is the eager one", () => {
           run(tensor(feed.data, [...SHAPE]));
           return made.map((w) => ({ dims: w.shape, data: w.dataSync() as Float32Array }));
         });
-        const slopes = (x: Tensor, ...weights: Tensor[]): Record<string, Tensor> => {
-          const f = (y: Tensor, ...w: Tensor[]) => sum(square(add(network(names, seed, w).run(y), 0.5)));
-          const all = grads(f as never)([x, ...weights]) as Tensor[];
-          return Object.fromEntries(all.map((t, i) => [`d${i}`, t]));
-        };
+        const slopesOf =
+          (between?: (y: Tensor) => Tensor) =>
+          (x: Tensor, ...weights: Tensor[]): Record<string, Tensor> => {
+            const f = (y: Tensor, ...w: Tensor[]) => sum(square(add(network(names, seed, w, between).run(y), 0.5)));
+            const all = grads(f as never)([x, ...weights]) as Tensor[];
+            return Object.fromEntries(all.map((t, i) => [`d${i}`, t]));
+          };
+        const slopes = slopesOf();
         const feeds = Object.fromEntries([feed, ...shapes].map((v, i) => [`x${i}`, v]));
+        const tensors = Object.values(feeds).map(({ dims, data }) => tensor(data, [...dims]));
+        const expected = tidy(() => slopes(tensors[0] as Tensor, ...tensors.slice(1)));
+        // Where the eager slopes themselves follow rounding (attention over pixels that a pool has made equal, a value at a
+        // kink), the difference of two right answers says nothing: such a network is not judged.
+        const moved = tidy(() => slopesOf(rounded)(tensors[0] as Tensor, ...tensors.slice(1)));
+        const error = (name: string) =>
+          maxRelativeError((moved[name] as Tensor).dataSync(), (expected[name] as Tensor).dataSync());
+        fc.pre(Object.keys(expected).every((name) => error(name) < 1e-5));
         const graph = trace(
           slopes,
           Object.entries(feeds).map(([name, { dims }]) => ({ name, shape: dims })),
         );
         optimise(graph, { contrib: true });
         const actual = await runGraph(graph, feeds);
-        const tensors = Object.values(feeds).map(({ dims, data }) => tensor(data, [...dims]));
-        const expected = tidy(() => slopes(tensors[0] as Tensor, ...tensors.slice(1)));
         for (const [name, t] of Object.entries(expected)) {
           expectClose((actual[name] as Values).data, t.dataSync(), 1e-4, `${names.join(", ")}: ${name}`);
           t.dispose();

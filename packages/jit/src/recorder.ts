@@ -2,8 +2,18 @@ import type { DataId } from "@vitrail/tensor";
 import { filled } from "./build.ts";
 import { type DType, Graph, type TypedArray, type Value } from "./ir.ts";
 
-/** Gives the graph's value for a tensor; `literal`: made from numbers inside the trace. Undefined makes it a constant. */
-type Resolve = (id: DataId, values: () => TypedArray, literal: boolean) => Value | undefined;
+/** A tensor that the traced function took from outside. */
+export interface Outside {
+  readonly id: DataId;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly values: () => TypedArray;
+  /** The function itself made it, from numbers. */
+  readonly literal: boolean;
+}
+
+/** Gives the graph's value for a tensor; undefined makes it a constant. */
+export type Resolve = (graph: Graph, outside: Outside) => Value | undefined;
 
 /** What one trace has seen so far: the graph and the tensors that it took from outside. */
 export class Recorder {
@@ -16,10 +26,11 @@ export class Recorder {
     this.#resolve = resolve;
   }
 
-  capture(id: DataId, shape: readonly number[], dtype: DType, values: () => TypedArray, literal: boolean): Value {
+  capture(outside: Outside): Value {
+    const { id, shape, dtype, values } = outside;
     const known = this.#captured.get(id);
     if (known) return known;
-    const value = this.#resolve(id, values, literal) ?? this.#constant(shape, dtype, values);
+    const value = this.#resolve(this.graph, outside) ?? this.#constant(shape, dtype, values);
     this.#captured.set(id, value);
     return value;
   }

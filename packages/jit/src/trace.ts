@@ -1,9 +1,9 @@
 /** Runs a tfjs function once on the backend that records, and gives the graph of what it would have computed. */
-import { type DataId, engine, type Tensor, tidy } from "@vitrail/tensor";
+import { engine, type Tensor, tidy } from "@vitrail/tensor";
 import { BACKEND, type TraceBackend, traceBackend } from "./backend.ts";
 import { callerLine, JitError, showShape } from "./errors.ts";
-import type { DType, Graph, TypedArray, Value } from "./ir.ts";
-import { Recorder } from "./recorder.ts";
+import type { DType, Graph, Value } from "./ir.ts";
+import { Recorder, type Resolve } from "./recorder.ts";
 
 /** One argument of a traced function. `null` in first place stands for any batch size. */
 export interface InputSpec {
@@ -18,9 +18,9 @@ export type TraceResult = Tensor | readonly Tensor[] | Readonly<Record<string, T
 export interface TraceOptions {
   /**
    * What stands for a tensor from outside that the function reads: a value of the graph (an input, say), or undefined
-   * for a constant. Called once a tensor; `values` reads it, `literal` says that the function itself made it from numbers.
+   * for a constant. Called once a tensor.
    */
-  readonly resolve?: (graph: Graph, id: DataId, values: () => TypedArray, literal: boolean) => Value | undefined;
+  readonly resolve?: Resolve;
 }
 
 /** Stand-ins for a batch of any size: primes that hardly any network has among its dimensions. */
@@ -98,9 +98,7 @@ function record(
   batch: number,
   { resolve }: TraceOptions,
 ): Graph {
-  const recorder: Recorder = new Recorder(batch, (id, values, literal) =>
-    resolve?.(recorder.graph, id, values, literal),
-  );
+  const recorder = new Recorder(batch, resolve);
   const { graph } = recorder;
   onTraceBackend(recorder, (backend) => {
     tidy(() => {

@@ -48,7 +48,7 @@ async function fromFiles(model, weights, weightsName, options) {
 
 const handlers = {
   async open({ engine, model, weights, weightsName, threads, providers, initial, carry }) {
-    const module = await import(engine === "ort" ? "onnxruntime-node" : "onnxruntime-web");
+    const module = engine === "ort" ? await import("onnxruntime-node") : await import("onnxruntime-web");
     ort = module.default?.InferenceSession ? module.default : module;
     const options = { graphOptimizationLevel: "all" };
     if (engine === "ort") {
@@ -99,9 +99,10 @@ const handlers = {
     const shown = Object.fromEntries(visible.map((name) => [name, results[name]]));
     const finite = guard.every((name) => shown[name].data.every(Number.isFinite));
     if (finite) {
+      const before = Object.fromEntries(names.map(([name]) => [name, state[name]]));
       const next = preallocates ? spare : Object.fromEntries(names.map(([name, output]) => [name, results[output]]));
-      spare = preallocates ? state : undefined;
-      state = next;
+      spare = preallocates ? before : undefined;
+      state = { ...state, ...next };
     }
     const { value, transfer } = reply(shown);
     return { value: { outputs: value, finite }, transfer };

@@ -26,13 +26,13 @@ export function initialState(optimizer: Optimizer, parameters: Named): Optimizer
  * @param lr this step's learning rate; default: the optimiser's
  * @throws RangeError where a gradient is missing
  */
-export function optimizerStep(
+export function optimizerStep<P extends Named>(
   optimizer: Optimizer,
-  parameters: Named,
-  gradients: Named,
+  parameters: P,
+  gradients: { readonly [name in keyof P]: Tensor },
   state: OptimizerState,
   lr: number = optimizer.lr,
-): { readonly parameters: Record<string, Tensor>; readonly state: OptimizerState } {
+): { readonly parameters: P; readonly state: OptimizerState } {
   const step = state.step + 1;
   const next: Record<string, Tensor> = {};
   const slots: Record<string, Slots> = {};
@@ -50,5 +50,5 @@ export function optimizerStep(
     next[name] = result.p;
     slots[name] = result.s;
   }
-  return { parameters: next, state: { step, slots } };
+  return { parameters: next as P, state: { step, slots } };
 }

@@ -38,7 +38,7 @@ const clip: Lowering = (call) => {
   return unary(call.g, "Clip", operand(call, "x"), { min, max });
 };
 
-export const elementwise: LoweringTable = {
+export const elementwise = (): LoweringTable => ({
   Add: twoOperands("Add"),
   Sub: twoOperands("Sub"),
   Multiply: twoOperands("Mul"),
@@ -114,4 +114,4 @@ export const elementwise: LoweringTable = {
     const condition = operand(call, "condition");
     return g.add("Where", [condition, t, e], {}, t.shape, t.dtype);
   },
-};
+});

@@ -8,10 +8,10 @@ import { products } from "./product.ts";
 import { reductions } from "./reduce.ts";
 import { structure } from "./structure.ts";
 
-/** Every tfjs kernel that can be traced. */
+/** Every tfjs kernel that can be traced: built when the backend is, nothing is called on import. */
 export const loweringTable = (): LoweringTable => ({
-  ...elementwise,
-  ...reductions,
+  ...elementwise(),
+  ...reductions(),
   ...structure,
   ...products,
   ...convolutions,

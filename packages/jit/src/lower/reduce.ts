@@ -37,7 +37,7 @@ const softmax =
     return call.g.add(op, [x], { axis: axisOf(attr<number>(call, axisName), x.shape.length) }, x.shape);
   };
 
-export const reductions: LoweringTable = {
+export const reductions = (): LoweringTable => ({
   Sum: reduction("ReduceSum"),
   Mean: reduction("ReduceMean"),
   Max: reduction("ReduceMax"),
@@ -59,4 +59,4 @@ export const reductions: LoweringTable = {
     const [values, indices] = g.addMany("TopK", [x], { k, axis: x.shape.length - 1 }, outputs) as [Value, Value];
     return [values, cast(g, indices, "int32")];
   },
-};
+});

@@ -1,5 +1,5 @@
 /** Kernels that move, cut, join and fill. */
-import { axisOf, concat, expand, filled, pad, reshape, slice, transpose } from "../build.ts";
+import { axisOf, cast, concat, expand, filled, pad, reshape, slice, transpose } from "../build.ts";
 import { type DType, sizeOf, type Value } from "../ir.ts";
 import { attr, type LoweringTable, operand, unsupported } from "./lowering.ts";
 
@@ -140,8 +140,9 @@ export const structure: LoweringTable = {
     const indices = operand(call, "indices");
     const depth = attr<number>(call, "depth");
     const values = [attr<number>(call, "offValue"), attr<number>(call, "onValue")];
-    const dtype = dtypeAttr(attr<string>(call, "dtype"));
-    return call.g.add("OneHot", [indices], { depth, values, axis: -1 }, [...indices.shape, depth], dtype);
+    const index = cast(call.g, indices, "int64"); // ONNX Runtime has no kernel for int32 positions with float values
+    const hot = call.g.add("OneHot", [index], { depth, values, axis: -1 }, [...indices.shape, depth]);
+    return cast(call.g, hot, dtypeAttr(attr<string>(call, "dtype")));
   },
   Fill: (call) => {
     const dtype = dtypeAttr(attr<string>(call, "dtype"));

@@ -15,10 +15,12 @@ import { simplify } from "./simplify.ts";
 export interface OptimiseOptions {
   /** Ops of ONNX Runtime's own may be used. False for files that others read. */
   readonly contrib: boolean;
+  /** The graph has gradients: what fusing would hide, they read. Default false. */
+  readonly training?: boolean;
 }
 
 /** All passes, in the order that lets each find what the ones before it have made plain. */
-export function optimise(graph: Graph, { contrib }: OptimiseOptions): void {
+export function optimise(graph: Graph, { contrib, training = false }: OptimiseOptions): void {
   simplify(graph);
   shareCommon(graph);
   assignLayouts(graph);
@@ -30,12 +32,12 @@ export function optimise(graph: Graph, { contrib }: OptimiseOptions): void {
   foldBatchNorm(graph, countUses(graph));
   foldBias(graph, countUses(graph));
   foldConstants(graph);
-  fuseLayerNorm(graph);
-  fuseGelu(graph);
-  if (contrib) {
-    fuseAttention(graph);
-    fuseProducts(graph);
+  if (!training) {
+    fuseLayerNorm(graph);
+    fuseGelu(graph);
+    if (contrib) fuseAttention(graph);
   }
+  if (contrib) fuseProducts(graph);
   shareCommon(graph);
   simplify(graph);
   removeDeadCode(graph);

@@ -7,12 +7,10 @@ import { reshape, transpose } from "../build.ts";
 import { type Graph, type Node, rewrite, sameShape, sizeOf, type Value } from "../ir.ts";
 
 /** Ops whose result at a position depends on their operands at that position only. */
-const elementwise = new Set(
-  (
-    "Add Sub Mul Div Max Min Pow And Or Not Greater GreaterOrEqual Less LessOrEqual Equal Where Cast Clip Abs Neg Exp " +
-    "Log Sqrt Reciprocal Sign Floor Ceil Round Sin Cos Tanh Sigmoid Erf Softplus Elu Relu LeakyRelu HardSigmoid Gelu"
-  ).split(" "),
-);
+const elementwise = [
+  "Add Sub Mul Div Max Min Pow And Or Not Greater GreaterOrEqual Less LessOrEqual Equal Where Cast Clip Abs Neg Exp",
+  "Log Sqrt Reciprocal Sign Floor Ceil Round Sin Cos Tanh Sigmoid Erf Softplus Elu Relu LeakyRelu HardSigmoid Gelu",
+];
 const reductions = new Set(["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"]);
 
 const inverse = (perm: readonly number[]): number[] => perm.map((_, i) => perm.indexOf(i));
@@ -25,9 +23,10 @@ function transposed(v: Value | undefined): { source: Value; perm: readonly numbe
 }
 
 export function assignLayouts(graph: Graph): void {
+  const byValue = new Set(elementwise.flatMap((line) => line.split(" ")));
   rewrite(graph, (node) => {
     const rank = node.outputs[0]?.shape.length ?? 0;
-    if (elementwise.has(node.op)) return rank < 3 ? undefined : throughElementwise(graph, node);
+    if (byValue.has(node.op)) return rank < 3 ? undefined : throughElementwise(graph, node);
     const from = transposed(node.inputs[0]);
     if (!from) return undefined;
     if (node.op === "Transpose") {

@@ -1,0 +1,148 @@
+/** A training step as one function of tensors: forward, loss, gradients, clipping and the optimiser's update. */
+import type { Context, ParamStore } from "@vitrail/layers";
+import {
+  add,
+  clone,
+  div,
+  keep,
+  minimum,
+  mul,
+  type Rng,
+  type Scalar,
+  sqrt,
+  square,
+  sum,
+  type Tensor,
+  type Tensor4D,
+  type Variable,
+  variableGrads,
+} from "@vitrail/tensor";
+import { JitError } from "./errors.ts";
+import type { InputSpec } from "./trace.ts";
+
+/** What a step needs of a model: an ImageModel fits. */
+export interface Trainable {
+  readonly params: ParamStore;
+  forward(x: Tensor4D, ctx?: Context): Tensor;
+}
+
+/** What a step needs of an optimiser: those of `@vitrail/train` fit. */
+export interface StepOptimizer {
+  readonly lr: number;
+  readonly slots: readonly string[];
+  readonly groupOf: (name: string, shape: readonly number[]) => object;
+  scalars(step: number, lr: number, group: object): Readonly<Record<string, number>>;
+  update(
+    parameter: Tensor,
+    gradient: Tensor,
+    slots: Readonly<Record<string, Tensor>>,
+    scalars: Readonly<Record<string, Tensor>>,
+  ): { readonly parameter: Tensor; readonly slots: Readonly<Record<string, Tensor>> };
+}
+
+/** (logits, target, further inputs) -> a scalar. */
+export type StepLoss = (logits: never, target: never, extras: Readonly<Record<string, Tensor>>) => Tensor;
+
+export interface StepPlan {
+  readonly model: Trainable;
+  readonly loss: StepLoss;
+  readonly optimizer: StepOptimizer;
+  /** Names of parameters that stay as they are. Their values are state: pushed, never compiled in. */
+  readonly frozen?: (name: string) => boolean;
+}
+
+/** One parameter or buffer of the model as the step sees it. */
+export interface StateEntry {
+  readonly name: string;
+  readonly variable: Variable;
+  readonly trained: boolean;
+  /** Which of the groups of scalars it follows. */
+  readonly group: number;
+}
+
+export interface StepShape {
+  readonly entries: readonly StateEntry[];
+  /** The distinct groups; each has scalars of its own. */
+  readonly groups: readonly object[];
+  readonly scalarNames: readonly string[];
+}
+
+export const slotName = (slot: string, name: string): string => `${slot}:${name}`;
+export const scalarName = (group: number, scalar: string): string => `${scalar}:${group}`;
+export const parameterName = (name: string): string => `param:${name}`;
+export const nextName = (input: string): string => `next.${input}`;
+
+/** Sorts the model's variables: what is trained, in which group, what is a buffer. */
+export function shapeOfStep({ model, optimizer, frozen = () => false }: StepPlan): StepShape {
+  const groups: object[] = [];
+  const keys: string[] = [];
+  const entries = [...model.params.named()].map(([name, { variable, trainable, checkpointShape }]): StateEntry => {
+    const trained = trainable && !frozen(name);
+    if (!trained) return { name, variable, trained, group: 0 };
+    const group = optimizer.groupOf(name, checkpointShape);
+    const key = JSON.stringify(group);
+    if (!keys.includes(key)) {
+      keys.push(key);
+      groups.push(group);
+    }
+    return { name, variable, trained, group: keys.indexOf(key) };
+  });
+  if (groups.length === 0) throw new JitError("bad-input", "a step with nothing to train: every parameter is frozen");
+  return { entries, groups, scalarNames: Object.keys(optimizer.scalars(1, optimizer.lr, groups[0] as object)) };
+}
+
+/** Inputs besides images, target and extras, in the order in which the step's function takes them. */
+export function innerInputs(
+  { optimizer }: StepPlan,
+  { entries, groups, scalarNames }: StepShape,
+): readonly InputSpec[] {
+  const scalars = groups.flatMap((_, g) => scalarNames.map((s) => ({ name: scalarName(g, s), shape: [] })));
+  const slots = entries
+    .filter(({ trained }) => trained)
+    .flatMap(({ name, variable }) =>
+      optimizer.slots.map((slot) => ({ name: slotName(slot, name), shape: variable.shape })),
+    );
+  return [{ name: "clip", shape: [] }, ...scalars, ...slots];
+}
+
+/** The step itself. `given` has every input by name; `rng` is what the layers draw from. */
+export function runStep(
+  plan: StepPlan,
+  shape: StepShape,
+  given: Readonly<Record<string, Tensor>>,
+  extras: Readonly<Record<string, Tensor>>,
+  rng: Rng,
+): Record<string, Tensor> {
+  const { model, loss, optimizer } = plan;
+  const updates = new Map<Variable, Tensor>();
+  // Kept: the values would die with variableGrads' own scope.
+  const update = (buffer: Variable, value: Tensor) => void updates.set(buffer, keep(clone(value)));
+  const ctx: Context = { training: true, rng, tap() {}, update };
+  const trained = shape.entries.filter((entry) => entry.trained);
+  const { value, grads } = variableGrads(
+    () => loss(model.forward(given.images as Tensor4D, ctx) as never, given.target as never, extras) as Scalar,
+    trained.map(({ variable }) => variable),
+  );
+  const used = trained.filter(({ variable }) => grads[variable.name]);
+  const gradients = used.map(({ variable }) => grads[variable.name] as Tensor);
+  const total = gradients.map((g) => sum(square(g)) as Tensor).reduce((a, b) => add(a, b));
+  const norm = sqrt(total);
+  // torch's clip_grad_norm_: never enlarges; an infinite bound leaves everything as it is.
+  const factor = minimum(div(given.clip as Tensor, add(norm, 1e-6)), 1);
+  const outputs: Record<string, Tensor> = { loss: value, gradNorm: norm };
+  used.forEach(({ name, variable, group }, i) => {
+    const scalars = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(group, s)] as Tensor]);
+    const slots = optimizer.slots.map((s): [string, Tensor] => [s, given[slotName(s, name)] as Tensor]);
+    const gradient = mul(gradients[i] as Tensor, factor);
+    const next = optimizer.update(variable, gradient, Object.fromEntries(slots), Object.fromEntries(scalars));
+    outputs[nextName(parameterName(name))] = next.parameter;
+    for (const slot of optimizer.slots) outputs[nextName(slotName(slot, name))] = next.slots[slot] as Tensor;
+  });
+  for (const { name, variable } of shape.entries) {
+    const next = updates.get(variable);
+    if (!next) continue;
+    outputs[nextName(parameterName(name))] = clone(next);
+    next.dispose();
+  }
+  return outputs;
+}

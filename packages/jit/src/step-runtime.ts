@@ -1,0 +1,105 @@
+/** What runs a training step: a session in a worker, or eager tfjs. */
+import { createRng, keep, type Rng, type Tensor, tensor, tidy, type Variable } from "@vitrail/tensor";
+import type { Client } from "./runtime/client.ts";
+import type { HostTensor, HostTensors, StepReply } from "./runtime/protocol.ts";
+import { nextName, parameterName, runStep, type StepPlan, type StepShape, slotName } from "./step-function.ts";
+
+export interface StepRuntime {
+  /** Runs a step; where a result of `guard` is not finite, the state stays as it was. */
+  step(feeds: HostTensors, guard: readonly string[], rng: Rng): Promise<StepReply>;
+  /** State by input name, in the graph's own layout. */
+  pull(names: readonly string[]): Promise<HostTensors>;
+  push(values: HostTensors): Promise<void>;
+  close(): Promise<void>;
+}
+
+const buffersOf = (tensors: HostTensors) => Object.values(tensors).map(({ data }) => data.buffer);
+
+/** The state lives in the worker. */
+export const workerRuntime = (client: Client): StepRuntime => ({
+  step: (feeds, guard) => client.request({ kind: "step", feeds, guard }, buffersOf(feeds)),
+  pull: (names) => client.request({ kind: "pull", names }),
+  push: (values) => client.request({ kind: "push", values }, buffersOf(values)),
+  close: () => client.close(),
+});
+
+const toHost = async (t: Tensor): Promise<HostTensor> => ({
+  type: t.dtype as "float32",
+  dims: t.shape,
+  data: ((await t.data()) as Float32Array).slice(),
+});
+
+/** The state is the model's variables, and the optimiser's slots as tensors here. */
+export function eagerRuntime(plan: StepPlan, shape: StepShape, extras: readonly string[]): StepRuntime {
+  const slots = new Map<string, Tensor>();
+  for (const { name, variable, trained } of shape.entries) {
+    if (!trained) continue;
+    for (const slot of plan.optimizer.slots) {
+      const zeros = tidy(() => keep(tensor(new Float32Array(variable.size), variable.shape)));
+      slots.set(slotName(slot, name), zeros);
+    }
+  }
+  const variables = new Map<string, Variable>(shape.entries.map((e) => [parameterName(e.name), e.variable]));
+
+  return {
+    async step(feeds, guard, rng) {
+      const given = Object.fromEntries(
+        Object.entries(feeds).map(([name, { type, dims, data }]) => [
+          name,
+          tensor(data as Float32Array, [...dims], type as "float32"),
+        ]),
+      );
+      const outputs = tidy(() => {
+        const all = { ...given, ...Object.fromEntries(slots) };
+        const more = Object.fromEntries(extras.map((name) => [name, given[name] as Tensor]));
+        return runStep(plan, shape, all, more, rng);
+      });
+      const shown: Record<string, HostTensor> = {};
+      for (const [name, t] of Object.entries(outputs)) if (!name.startsWith("next.")) shown[name] = await toHost(t);
+      const finite = guard.every((name) =>
+        [...((shown[name] as HostTensor).data as Float32Array)].every(Number.isFinite),
+      );
+      if (finite) {
+        for (const [name, variable] of variables) {
+          const next = outputs[nextName(name)];
+          if (next) variable.assign(next);
+        }
+        for (const [name, old] of slots) {
+          const next = outputs[nextName(name)];
+          if (!next) continue;
+          slots.set(name, keep(next));
+          old.dispose();
+        }
+      }
+      const kept = new Set(slots.values());
+      for (const t of [...Object.values(outputs), ...Object.values(given)]) if (!kept.has(t)) t.dispose();
+      return { outputs: shown, finite };
+    },
+    async pull(names) {
+      const found = names.map(async (name): Promise<[string, HostTensor]> => {
+        return [name, await toHost((slots.get(name) ?? variables.get(name)) as Tensor)];
+      });
+      return Object.fromEntries(await Promise.all(found));
+    },
+    async push(values) {
+      for (const [name, { dims, data }] of Object.entries(values)) {
+        const value = tensor(data as Float32Array, [...dims]);
+        const variable = variables.get(name);
+        if (variable) {
+          variable.assign(value);
+          value.dispose();
+        } else {
+          slots.get(name)?.dispose();
+          slots.set(name, keep(value));
+        }
+      }
+    },
+    async close() {
+      for (const t of slots.values()) t.dispose();
+      slots.clear();
+    },
+  };
+}
+
+/** The stream of a step: eager and compiled runs of the same number draw the same. */
+export const streamOfStep = (seed: number, step: number): Rng => createRng(seed).at(step);

@@ -1,0 +1,378 @@
+/** A whole training step as one compiled graph, its state in the worker. */
+import { permuteValues } from "@vitrail/layers";
+import { createRng, type Rng, type Tensor, tensor } from "@vitrail/tensor";
+import { type Recipe, recordDraws } from "./draws.ts";
+import { JitError, showShape } from "./errors.ts";
+import { type Graph, sameShape, sizeOf } from "./ir.ts";
+import { optimise } from "./passes/index.ts";
+import { layOutFilters, type StatePorts } from "./passes/state-layout.ts";
+import { type EngineOptions, type EngineReport, openSession } from "./runtime/engine.ts";
+import type { HostTensor, HostTensors } from "./runtime/protocol.ts";
+import {
+  innerInputs,
+  nextName,
+  parameterName,
+  runStep,
+  type StepPlan,
+  type StepShape,
+  scalarName,
+  shapeOfStep,
+  slotName,
+} from "./step-function.ts";
+import { eagerRuntime, type StepRuntime, streamOfStep, workerRuntime } from "./step-runtime.ts";
+import { type InputSpec, trace } from "./trace.ts";
+
+export interface StepOptions extends EngineOptions {
+  /** Images of a step: fixed, because means over the batch are compiled in. */
+  readonly batch: number;
+  /** Height, width and channels of an image. Default: the model's `config.imgSize`, three channels. */
+  readonly input?: readonly [number, number, number];
+  /** Shape and type of the targets. Default: int32 class numbers, `[batch]`. */
+  readonly target?: { readonly shape: readonly number[]; readonly dtype?: "float32" | "int32" };
+  /** Further inputs of the loss, by name. */
+  readonly extras?: readonly InputSpec[];
+  /** Seeds the random draws; step i draws from `createRng(seed).at(i)`. Default 0. */
+  readonly seed?: number;
+}
+
+/** What may differ from step to step without compiling again. */
+export interface StepSettings {
+  /** Default: the optimiser's. */
+  readonly lr?: number;
+  /** Largest norm of all gradients together. Default: none. */
+  readonly clipNorm?: number;
+  /** What the layers draw from. Default: the stream of this step's number. */
+  readonly rng?: Rng;
+  readonly extras?: Readonly<Record<string, HostValues>>;
+}
+
+type HostValues = Float32Array | Int32Array;
+
+export interface StepResult {
+  readonly loss: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradNorm: number;
+}
+
+/** The model's parameters, its buffers and the optimiser's slots, as they were after so many steps. */
+export interface StepState {
+  readonly steps: number;
+  readonly values: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
+}
+
+export interface CompiledStep {
+  readonly report: EngineReport;
+  /** Steps done. */
+  readonly steps: number;
+  /**
+   * One step. The model's variables do not change until `pull`.
+   * @throws JitError "bad-input", "busy" while another step runs, "not-finite" where loss or gradients are (the state then
+   *   stays as it was), "disposed", "worker-crashed"
+   */
+  run(images: Tensor | Float32Array, target: Tensor | HostValues, settings?: StepSettings): Promise<StepResult>;
+  /** Copies parameters and buffers into the model's variables. */
+  pull(): Promise<void>;
+  /** Takes parameters and buffers from the model's variables. */
+  push(): Promise<void>;
+  /** Everything, to go on from later. */
+  save(): Promise<StepState>;
+  restore(state: StepState): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Traces one training step of `plan.model` (its forward pass in training mode, loss, gradients, clipping, the optimiser's
+ * update, BatchNorm's running statistics) and opens a session that keeps the state.
+ */
+export async function compileStep(plan: StepPlan, options: StepOptions): Promise<CompiledStep> {
+  const { batch, extras = [], seed = 0 } = options;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new JitError("bad-input", `batch: expected 1 or more, found ${batch}; a step has no dynamic batch`);
+  }
+  const shape = shapeOfStep(plan);
+  const target = options.target ?? { shape: [batch], dtype: "int32" as const };
+  const outer: readonly InputSpec[] = [
+    { name: "images", shape: [batch, ...(options.input ?? inputOf(plan))] },
+    { name: "target", ...target },
+    ...extras,
+  ];
+  const { graph, draws } = traceStep(plan, shape, [...outer, ...innerInputs(plan, shape)], extras);
+  const turned = layOutFilters(graph, statePorts(plan, shape, graph));
+  optimise(graph, { contrib: true, training: true });
+  const layout = (name: string) => turned.has(name);
+
+  const carry = Object.fromEntries(
+    graph.outputs.filter(({ name }) => name.startsWith("next.")).map(({ name }) => [name.slice("next.".length), name]),
+  );
+  const initial = await initialState(plan, shape, graph, layout);
+  const { client, report } = await openSession(graph, options, { initial, carry });
+  const runtime = client
+    ? workerRuntime(client)
+    : eagerRuntime(
+        plan,
+        shape,
+        extras.map(({ name }) => name),
+      );
+  return makeStep({ plan, shape, outer, draws, report, runtime, seed, layout: client ? layout : () => false });
+}
+
+function inputOf({ model }: StepPlan): readonly [number, number, number] {
+  const size = (model as { config?: { imgSize?: number | readonly [number, number] } }).config?.imgSize;
+  if (size === undefined) throw new JitError("bad-input", "input: expected [height, width, channels], found nothing");
+  return typeof size === "number" ? [size, size, 3] : [...size, 3];
+}
+
+interface TracedStep {
+  readonly graph: Graph;
+  /** Inputs to fill with random numbers. */
+  readonly draws: ReadonlyMap<string, { readonly shape: readonly number[]; readonly recipe: Recipe }>;
+}
+
+function traceStep(
+  plan: StepPlan,
+  shape: StepShape,
+  inputs: readonly InputSpec[],
+  extras: readonly InputSpec[],
+): TracedStep {
+  const recording = recordDraws(createRng(0));
+  const draws = new Map<string, { shape: readonly number[]; recipe: Recipe }>();
+  const names = new Map<object, string>(
+    shape.entries.map(({ name, variable }) => [variable.dataId, parameterName(name)]),
+  );
+  const step = (...tensors: Tensor[]) => {
+    const given = Object.fromEntries(inputs.map(({ name }, i) => [name, tensors[i] as Tensor]));
+    const more = Object.fromEntries(extras.map(({ name }) => [name, given[name] as Tensor]));
+    return runStep(plan, shape, given, more, recording.rng);
+  };
+  const graph = trace(step, inputs, {
+    resolve(to, { id, shape: dims, dtype, values, literal }) {
+      const parameter = names.get(id);
+      if (parameter) return to.input(parameter, dims, dtype);
+      const recipe = literal ? recording.recipeOf(values()) : undefined;
+      if (!recipe) return undefined;
+      const name = `draw:${draws.size}`;
+      draws.set(name, { shape: dims, recipe });
+      return to.input(name, dims, dtype);
+    },
+  });
+  return { graph, draws };
+}
+
+/** For each filter: its own ports and those of what the optimiser remembers of it. */
+function statePorts({ optimizer }: StepPlan, { entries }: StepShape, graph: Graph): StatePorts[][] {
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
+  const port = (input: string): StatePorts => {
+    const output = nextName(input);
+    return { input, output: outputs.has(output) ? output : undefined };
+  };
+  return entries
+    .filter(({ variable }) => variable.rank === 4)
+    .map(({ name, trained }) => {
+      const slots = trained ? optimizer.slots.map((slot) => port(slotName(slot, name))) : [];
+      return [port(parameterName(name)), ...slots];
+    });
+}
+
+const OIHW = [3, 2, 0, 1];
+const HWIO = [2, 3, 1, 0];
+
+async function initialState(
+  { optimizer }: StepPlan,
+  { entries }: StepShape,
+  graph: Graph,
+  layout: (name: string) => boolean,
+): Promise<HostTensors> {
+  const ports = new Map(graph.inputs.map(({ name, value }) => [name, value]));
+  const state: Record<string, HostTensor> = {};
+  for (const { name, variable, trained } of entries) {
+    const input = parameterName(name);
+    const value = ports.get(input);
+    if (value) {
+      const data = (await variable.data()) as Float32Array;
+      const laidOut = layout(input) ? permuteValues(data, variable.shape, OIHW) : data.slice();
+      state[input] = { type: "float32", dims: value.shape, data: laidOut };
+    }
+    for (const slot of trained ? optimizer.slots : []) {
+      const port = ports.get(slotName(slot, name));
+      if (port)
+        state[slotName(slot, name)] = { type: "float32", dims: port.shape, data: new Float32Array(sizeOf(port.shape)) };
+    }
+  }
+  return state;
+}
+
+interface Parts {
+  readonly plan: StepPlan;
+  readonly shape: StepShape;
+  readonly outer: readonly InputSpec[];
+  readonly draws: TracedStep["draws"];
+  readonly report: EngineReport;
+  readonly runtime: StepRuntime;
+  readonly seed: number;
+  /** Whether a state lies turned around in the session. */
+  readonly layout: (name: string) => boolean;
+}
+
+function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: Parts): CompiledStep {
+  const { optimizer } = plan;
+  let steps = 0;
+  let busy = false;
+  let disposed = false;
+  const parameters = shape.entries.map((entry) => ({ ...entry, input: parameterName(entry.name) }));
+  const slots = shape.entries
+    .filter(({ trained }) => trained)
+    .flatMap(({ name, variable }) =>
+      optimizer.slots.map((slot) => ({ input: slotName(slot, name), shape: variable.shape })),
+    );
+
+  /** One use at a time: a step reads and replaces the state. */
+  const alone = async <T>(use: () => Promise<T>): Promise<T> => {
+    if (disposed) throw new JitError("disposed", "the step was disposed: compile it again");
+    if (busy) throw new JitError("busy", "a step is under way on this state: await it first");
+    busy = true;
+    try {
+      return await use();
+    } finally {
+      busy = false;
+    }
+  };
+
+  /** State in tfjs's own layout. */
+  const read = async (
+    wanted: readonly { input: string; shape: readonly number[] }[],
+  ): Promise<Map<string, Float32Array>> => {
+    const found = await runtime.pull(wanted.map(({ input }) => input));
+    return new Map(
+      Object.entries(found).map(([name, { dims, data }]) => {
+        const values = data as Float32Array;
+        return [name, layout(name) ? permuteValues(values, dims, HWIO) : values];
+      }),
+    );
+  };
+
+  const write = (values: readonly { input: string; shape: readonly number[]; data: Float32Array }[]): Promise<void> =>
+    runtime.push(
+      Object.fromEntries(
+        values.map(({ input, shape: dims, data }): [string, HostTensor] => {
+          const turned = layout(input);
+          const laidOut = turned ? permuteValues(data, dims, OIHW) : data.slice();
+          return [
+            input,
+            { type: "float32", dims: turned ? OIHW.map((axis) => dims[axis] as number) : dims, data: laidOut },
+          ];
+        }),
+      ),
+    );
+
+  const run = async (
+    images: Tensor | Float32Array,
+    target: Tensor | HostValues,
+    settings: StepSettings,
+  ): Promise<StepResult> => {
+    const { lr = optimizer.lr, clipNorm = Number.POSITIVE_INFINITY, extras = {} } = settings;
+    if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
+      throw new JitError("bad-input", `lr: expected 0 or more, found ${lr}`);
+    if (!(clipNorm > 0)) throw new JitError("bad-input", `clipNorm: expected more than 0, found ${clipNorm}`);
+    const feeds: Record<string, HostTensor> = {};
+    for (const spec of outer) {
+      const value = spec.name === "images" ? images : spec.name === "target" ? target : extras[spec.name];
+      feeds[spec.name] = await feed(spec, value);
+    }
+    const scalar = (value: number): HostTensor => ({ type: "float32", dims: [], data: Float32Array.of(value) });
+    feeds.clip = scalar(clipNorm);
+    shape.groups.forEach((group, g) => {
+      for (const [name, value] of Object.entries(optimizer.scalars(steps + 1, lr, group))) {
+        feeds[scalarName(g, name)] = scalar(value);
+      }
+    });
+    const rng = settings.rng ?? streamOfStep(seed, steps);
+    if (report.engine !== "tfjs") {
+      for (const [name, draw] of draws)
+        feeds[name] = { type: "float32", dims: draw.shape, data: draw.recipe(rng).slice() };
+    }
+    const { outputs, finite } = await runtime.step(feeds, ["loss", "gradNorm"], rng);
+    const [loss, gradNorm] = [outputs.loss?.data[0] as number, outputs.gradNorm?.data[0] as number];
+    if (!finite) {
+      const found = `loss ${loss} and gradient norm ${gradNorm}`;
+      throw new JitError("not-finite", `step ${steps + 1} gave ${found}; the parameters keep their last good values`);
+    }
+    steps++;
+    return { loss, gradNorm };
+  };
+
+  const everything = [...parameters.map(({ input, variable }) => ({ input, shape: variable.shape })), ...slots];
+  return {
+    report,
+    get steps() {
+      return steps;
+    },
+    run: (images, target, settings = {}) => alone(() => run(images, target, settings)),
+    pull: () =>
+      alone(async () => {
+        if (report.engine === "tfjs") return; // the variables are the state
+        const values = await read(everything.slice(0, parameters.length));
+        for (const { input, variable } of parameters) {
+          const data = values.get(input);
+          if (!data) continue;
+          const next = tensor(data, variable.shape);
+          variable.assign(next);
+          next.dispose();
+        }
+      }),
+    push: () =>
+      alone(async () => {
+        if (report.engine === "tfjs") return;
+        const values = parameters.map(async ({ input, variable }) => {
+          return { input, shape: variable.shape, data: (await variable.data()) as Float32Array };
+        });
+        await write(await Promise.all(values));
+      }),
+    save: () =>
+      alone(async () => {
+        const values = await read(everything);
+        const list = everything.map(({ input, shape: dims }) => {
+          return [input, { shape: dims, data: values.get(input) as Float32Array }] as const;
+        });
+        return { steps, values: Object.fromEntries(list) };
+      }),
+    restore: (state) =>
+      alone(async () => {
+        const list = everything.map(({ input, shape: dims }) => {
+          const value = state.values[input];
+          if (!value || !sameShape(value.shape, dims)) {
+            const found = value ? showShape(value.shape) : "nothing";
+            throw new JitError("bad-input", `${input}: expected ${showShape(dims)}, found ${found}`);
+          }
+          return { input, shape: dims, data: value.data };
+        });
+        await write(list);
+        steps = state.steps;
+      }),
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      await runtime.close();
+    },
+  };
+}
+
+/** An input's values, checked and copied. */
+async function feed(
+  { name, shape, dtype = "float32" }: InputSpec,
+  value: Tensor | HostValues | undefined,
+): Promise<HostTensor> {
+  const dims = shape as readonly number[];
+  if (value === undefined)
+    throw new JitError("bad-input", `${name}: expected ${dtype} ${showShape(dims)}, found nothing`);
+  const isTensor = "dataId" in value;
+  const kind = isTensor ? value.dtype : value instanceof Float32Array ? "float32" : "int32";
+  if (kind !== dtype) throw new JitError("bad-input", `${name}: expected type ${dtype}, found ${kind}`);
+  const fits = isTensor ? sameShape(value.shape, dims) : value.length === sizeOf(dims);
+  if (!fits) {
+    const found = isTensor ? showShape(value.shape) : `${value.length} values`;
+    const hint = name === "images" ? "; a step is compiled for one batch size" : "";
+    throw new JitError("bad-input", `${name}: expected ${showShape(dims)}, found ${found}${hint}`);
+  }
+  const data = isTensor ? ((await value.data()) as Float32Array) : value;
+  return { type: dtype, dims, data: data.slice() };
+}
