@@ -1,4 +1,4 @@
-import { expectClose, goldens, goldenTensor } from "@repo/testing";
+import { expectClose, goldens, goldenTensor, onBackends } from "@repo/testing";
 import {
   createRng,
   grads as gradsOf,
@@ -84,11 +84,7 @@ const cases: Record<string, Build> = {
 
 let tensorsBefore = 0;
 
-describe.each(["cpu", "wasm"] as const)("on %s, against torch in float64", (backend) => {
-  beforeAll(async () => {
-    await useBackend(backend);
-  });
-
+const againstTorch = () => {
   for (const [name, build] of Object.entries(cases)) {
     test(`${name}: output, gradients and statistics are within 1e-5`, () => {
       tensorsBefore = memory().numTensors;
@@ -130,7 +126,8 @@ describe.each(["cpu", "wasm"] as const)("on %s, against torch in float64", (back
       expect(memory().numTensors).toBe(tensorsBefore);
     });
   }
-});
+};
+onBackends(["cpu", "wasm", "tfjs-node"], againstTorch, ", against torch in float64");
 
 describe("layers", () => {
   beforeAll(async () => {

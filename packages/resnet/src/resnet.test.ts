@@ -1,7 +1,7 @@
-import { compareWithGolden, conformance, goldens, parameterShapes, worst } from "@repo/testing";
+import { compareWithGolden, conformance, goldens, onBackends, parameterShapes, worst } from "@repo/testing";
 import { createModel, inference, initParams, loadModel, summarize, type WeightsSpec } from "@vitrail/layers";
 import { memory, type Tensor4D, tidy, useBackend, zeros } from "@vitrail/tensor";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ResNet, resnet18, resnet20_cifar, resnet50, resnet110_cifar, resnetModels, resnetStages } from "./index.ts";
 
 const file = (name: string) => goldens(new URL(`./__goldens__/${name}.safetensors`, import.meta.url));
@@ -21,11 +21,7 @@ conformance(small.basic, { imageSize: [48, 40], intermediate: "layer2.0.downsamp
 conformance(small.bottleneck, { imageSize: [48, 40], intermediate: "layer3.0.conv3" });
 conformance(small.cifar, { imageSize: [16, 16], intermediate: "layer2" });
 
-describe("against torchvision and the reference trainer, in float64", () => {
-  beforeAll(async () => {
-    await useBackend("cpu");
-  });
-
+const againstTorch = () => {
   for (const spec of Object.values(small)) {
     for (const mode of ["eval", "train"] as const) {
       test(`${spec.name} in ${mode} mode: logits, intermediates, gradients and statistics are within 1e-5`, () => {
@@ -41,7 +37,8 @@ describe("against torchvision and the reference trainer, in float64", () => {
       });
     }
   }
-});
+};
+onBackends(["cpu", "tfjs-node"], againstTorch, ", against torchvision and the reference trainer in float64");
 
 describe("the table of models", () => {
   const isLearned = (name: string) => !/running_(mean|var)$/.test(name);

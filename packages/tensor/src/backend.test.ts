@@ -1,4 +1,13 @@
-import { findBackendFactory, getGradient, KernelBackend, registerBackend, removeBackend } from "@tensorflow/tfjs-core";
+import {
+  copyRegisteredKernels,
+  findBackendFactory,
+  getGradient,
+  getKernelsForBackend,
+  registerBackend,
+  registerKernel,
+  removeBackend,
+  unregisterKernel,
+} from "@tensorflow/tfjs-core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   type BackendError,
@@ -12,7 +21,9 @@ import {
   type Tensor4D,
   tensor,
   useBackend,
+  zeros,
 } from "./index.ts";
+import { setTensorFlowEnv } from "./native/load.ts";
 import * as node from "./node.ts";
 
 vi.mock("./node.ts", async (original) => {
@@ -45,8 +56,8 @@ test.each(["cpu", "wasm"] as const)("%s takes the gradient of a convolution and 
   const [warn, log] = [vi.spyOn(console, "warn"), vi.spyOn(console, "log")];
   expect(await useBackend(name)).toEqual({ name, reason: "asked for by name", tried: [] });
   const before = memory().numTensors;
-  const inputs = [ones([1, 5, 5, 2]), ones([3, 3, 2, 4])];
-  const found = grads((x, w) => sum(conv2d(x as Tensor4D, w as Tensor4D, 1, "same")))(inputs);
+  const inputs: [Tensor4D, Tensor4D] = [ones([1, 5, 5, 2]), ones([3, 3, 2, 4])];
+  const found = grads((x: Tensor4D, w: Tensor4D) => sum(conv2d(x, w, 1, "same")))(inputs);
   expect(found[1]?.dataSync()[0]).toBe(16);
   for (const t of [...inputs, ...found]) t.dispose();
   expect(memory().numTensors).toBe(before);
@@ -102,7 +113,10 @@ describe("a backend that can't be used is refused in one line, and the one befor
   );
 
   test("webgl in Node, which is installed and finds no browser", async () => {
-    await expect(useBackend("webgl")).rejects.toMatchObject({ code: "backend-failed" });
+    await expect(useBackend("webgl")).rejects.toMatchObject({
+      code: "backend-failed",
+      message: "backend webgl needs a browser: in Node take wasm, cpu or tfjs-node",
+    });
   });
 
   test("one that breaks while it loads, which is not the same as absent", async () => {
@@ -129,32 +143,86 @@ test("in a browser auto goes through webgpu and webgl to wasm", async () => {
   expect(report.tried.map(({ name }) => name)).toEqual(["webgpu", "webgl"]);
 });
 
-test("an installed tfjs-node comes first, mended before it is imported, and keeps the gradients that it lacks", async () => {
-  class Fake extends KernelBackend {
-    override dispose() {}
-  }
+describe("an installed tfjs-node", () => {
   const order: string[] = [];
-  vi.mocked(node.mendNodeUtil).mockImplementation(() => order.push("mend"));
-  vi.mocked(node.importByName).mockImplementation(async (name) => {
-    order.push(name);
-    if (name.endsWith("-gpu"))
-      throw Object.assign(new Error(`Cannot find package '${name}' imported from x`), { code: "ERR_MODULE_NOT_FOUND" });
-    if (findBackendFactory("tensorflow") === null) registerBackend("tensorflow", () => new Fake());
+  /** What an import of it does: it registers a backend, here one that computes as cpu does. */
+  const register = () => {
+    copyRegisteredKernels("cpu", "tensorflow");
+    registerBackend("tensorflow", findBackendFactory("cpu"));
+  };
+  beforeEach(async () => {
+    await useBackend("cpu");
+    order.length = 0;
+    vi.mocked(node.mendNodeUtil).mockImplementation(() => order.push("mend"));
+    vi.mocked(node.importByName).mockImplementation(async (name) => {
+      order.push(name);
+      if (name.endsWith("-gpu")) {
+        const message = `Cannot find package '${name}' imported from x`;
+        throw Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" });
+      }
+      register();
+    });
+    vi.stubEnv("TF_ENABLE_ONEDNN_OPTS", undefined);
   });
-  const report = await useBackend("auto");
-  expect(report).toMatchObject({
-    name: "tfjs-node",
-    reason: "the fastest that works here: tfjs-node-gpu is not installed",
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await useBackend("cpu");
+    if (findBackendFactory("tensorflow") !== null) removeBackend("tensorflow");
+    for (const { kernelName } of getKernelsForBackend("tensorflow")) unregisterKernel(kernelName, "tensorflow");
+    vi.mocked(node.importByName).mockReset();
   });
-  expect(order).toEqual(["mend", "@tensorflow/tfjs-node-gpu", "mend", "@tensorflow/tfjs-node"]);
-  expect(currentBackend()).toBe("tensorflow");
-  await expect(useBackend("tfjs-node-gpu")).rejects.toMatchObject({
-    code: "backend-failed",
-    message:
-      "backend tfjs-node-gpu does not load: tfjs-node is loaded in this process already, and the two can't be together",
+
+  test("comes first, mended before it is imported, and keeps the gradients that it lacks", async () => {
+    const report = await useBackend("auto");
+    expect(report).toMatchObject({
+      name: "tfjs-node",
+      reason: "the fastest that works here: tfjs-node-gpu is not installed",
+    });
+    expect(order).toEqual(["mend", "@tensorflow/tfjs-node-gpu", "mend", "@tensorflow/tfjs-node"]);
+    expect(currentBackend()).toBe("tensorflow");
+    await expect(useBackend("tfjs-node-gpu")).rejects.toMatchObject({
+      code: "backend-failed",
+      message:
+        "backend tfjs-node-gpu does not load: tfjs-node is loaded in this process already, and the two can't be together",
+    });
+    expect(currentBackend()).toBe("tensorflow");
   });
-  await useBackend("cpu");
-  removeBackend("tensorflow");
+
+  test("is loaded with oneDNN off and without its warnings, unless the user has asked for them", async () => {
+    const warn = vi.spyOn(console, "warn");
+    await useBackend("tfjs-node");
+    expect(process.env).toMatchObject({ TF_ENABLE_ONEDNN_OPTS: "0", TF_CPP_MIN_LOG_LEVEL: "2" });
+    expect(warn).not.toHaveBeenCalled();
+    const asked = { TF_ENABLE_ONEDNN_OPTS: "1" };
+    setTensorFlowEnv(asked);
+    expect(asked).toEqual({ TF_ENABLE_ONEDNN_OPTS: "1", TF_CPP_MIN_LOG_LEVEL: "2" });
+  });
+
+  test("that the program imported by itself is taken as it is", async () => {
+    register();
+    expect(await useBackend("tfjs-node")).toMatchObject({ name: "tfjs-node" });
+    expect(order).toEqual(["mend"]);
+  });
+
+  test("is imported from where it is said to be", async () => {
+    await useBackend("tfjs-node", { nativeModule: "file:///elsewhere/index.js" });
+    expect(order).toEqual(["mend", "file:///elsewhere/index.js"]);
+  });
+
+  test("that gets gradients wrong is refused, and the backend before stays", async () => {
+    register();
+    unregisterKernel("Conv2DBackpropFilter", "tensorflow");
+    registerKernel({
+      kernelName: "Conv2DBackpropFilter",
+      backendName: "tensorflow",
+      kernelFunc: ({ attrs }) => zeros((attrs as { filterShape: number[] }).filterShape),
+    });
+    await expect(useBackend("tfjs-node")).rejects.toMatchObject({
+      code: "backend-failed",
+      message: "backend tfjs-node gets gradients wrong with oneDNN: set TF_ENABLE_ONEDNN_OPTS=0 before it is loaded",
+    });
+    expect(currentBackend()).toBe("cpu");
+  });
 });
 
 test("Node 23's util gets back what it lost, and keeps what it has", async () => {

@@ -1,6 +1,7 @@
 import { engine, findBackendFactory, setBackend } from "@tensorflow/tfjs-core";
 import { BackendError } from "./errors.ts";
-import { importByName, isNode, mendNodeUtil, wasmFolder } from "./node.ts";
+import { loadNative, type NativeName, nativeEngine } from "./native/load.ts";
+import { isNode, wasmFolder } from "./node.ts";
 
 /** The backends that {@link useBackend} can start. */
 export type BackendName = "cpu" | "wasm" | "webgl" | "webgpu" | "tfjs-node" | "tfjs-node-gpu";
@@ -29,6 +30,11 @@ export interface BackendOptions {
    * URL. Needed in browsers, where they are files to serve; Node finds them in the installed package.
    */
   readonly wasmPaths?: string | Readonly<Record<string, string>>;
+  /**
+   * The file to import in place of the package `@tensorflow/tfjs-node` or `-node-gpu`, as a `file:` URL, for one that is
+   * kept outside `node_modules`.
+   */
+  readonly nativeModule?: string;
 }
 
 const packages: Readonly<Record<BackendName, string>> = {
@@ -43,10 +49,9 @@ const packages: Readonly<Record<BackendName, string>> = {
 /** The one version of tfjs that all of it must have. */
 const VERSION = "4.22.0";
 
-const isNative = (name: BackendName): boolean => name === "tfjs-node" || name === "tfjs-node-gpu";
+const isNative = (name: BackendName): name is NativeName => name === "tfjs-node" || name === "tfjs-node-gpu";
 
-/** Both native packages register themselves under TensorFlow's own name. */
-const engineName = (name: BackendName): string => (isNative(name) ? "tensorflow" : name);
+const engineName = (name: BackendName): string => (isNative(name) ? nativeEngine : name);
 
 /** The order of "auto": native, then the graphics processor, then wasm, then plain JavaScript. */
 const autoOrder = (): readonly BackendName[] =>
@@ -56,18 +61,6 @@ async function loadWasm({ wasmPaths }: BackendOptions): Promise<void> {
   const { setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");
   const paths = wasmPaths ?? wasmFolder();
   if (paths !== undefined) setWasmPaths(typeof paths === "string" ? paths : { ...paths });
-}
-
-/** Which native package is in this process: there is room for one. */
-let native: BackendName | undefined;
-
-async function loadNative(name: BackendName): Promise<void> {
-  if (native !== undefined && native !== name) {
-    throw new Error(`${native} is loaded in this process already, and the two can't be together`);
-  }
-  mendNodeUtil();
-  await importByName(packages[name]);
-  native = name;
 }
 
 const firstLine = (error: unknown): string =>
@@ -89,7 +82,7 @@ async function start(name: BackendName, options: BackendOptions): Promise<void> 
   const absent = findBackendFactory(engineName(name)) === null;
   // Specifiers in full, so that bundlers find them; in a try block, so that one that is not there is only a warning.
   try {
-    if (isNative(name)) await loadNative(name);
+    if (isNative(name)) await loadNative(name, options.nativeModule);
     else if (name === "wasm") await loadWasm(options);
     else if (absent && name === "cpu") await import("@tensorflow/tfjs-backend-cpu");
     else if (absent && name === "webgl") await import("@tensorflow/tfjs-backend-webgl");
@@ -100,7 +93,9 @@ async function start(name: BackendName, options: BackendOptions): Promise<void> 
     const message = `backend ${name} is not installed: run npm install ${packageName}@${VERSION}`;
     throw new BackendError("backend-not-installed", message, { cause });
   }
-  if (findBackendFactory(engineName(name)) === null) throw failed(name, "needs a browser that has it");
+  if (findBackendFactory(engineName(name)) === null) {
+    throw failed(name, isNode() ? "needs a browser: in Node take wasm, cpu or tfjs-node" : "is not in this browser");
+  }
   let started = false;
   try {
     started = await setBackend(engineName(name));
@@ -117,6 +112,12 @@ async function prepare(name: BackendName): Promise<void> {
   await import("./gradients/tfjs.ts");
   (await import("./gradients/extra.ts")).registerExtraGradients();
   if (name === "wasm") (await import("./wasm/register.ts")).registerWasmKernels();
+  if (!isNative(name)) return;
+  const native = await import("./native/register.ts");
+  native.registerNativeKernels();
+  if (!native.gradientsAreRight()) {
+    throw failed(name, "gets gradients wrong with oneDNN: set TF_ENABLE_ONEDNN_OPTS=0 before it is loaded");
+  }
 }
 
 /** "tfjs-node-gpu and tfjs-node are not installed; webgl does not start here" */
@@ -129,15 +130,17 @@ function summary(tried: readonly (BackendAttempt & { readonly code?: string })[]
 
 async function choose(asked: BackendName | "auto", options: BackendOptions): Promise<BackendReport> {
   const tried: (BackendAttempt & { readonly code?: string })[] = [];
+  const before = currentBackend();
   for (const name of asked === "auto" ? autoOrder() : [asked]) {
     try {
       await start(name, options);
+      await prepare(name);
     } catch (error) {
+      if (before !== undefined && currentBackend() !== before) await setBackend(before); // it started, and failed then
       if (asked !== "auto") throw error;
       tried.push({ name, reason: firstLine(error), code: (error as BackendError).code });
       continue;
     }
-    await prepare(name);
     const best = tried.length === 0 ? "the fastest there is" : `the fastest that works here: ${summary(tried)}`;
     const reason = asked === "auto" ? best : "asked for by name";
     return { name, reason, tried: tried.map(({ name, reason }) => ({ name, reason })) };

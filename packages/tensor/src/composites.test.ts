@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { expectClose } from "@repo/testing";
-import { beforeEach, describe, expect, test } from "vitest";
+import { expectClose, onBackends } from "@repo/testing";
+import { expect, test } from "vitest";
 import {
   createRng,
   dispose,
@@ -19,7 +19,6 @@ import {
   type Tensor,
   tensor,
   tidy,
-  useBackend,
 } from "./index.ts";
 
 interface Stored {
@@ -49,11 +48,7 @@ const ops: Record<string, Op> = {
     scaledDotProductAttention(q as Tensor, k as Tensor, v as Tensor, mask ? { ...options, mask } : options),
 };
 
-describe.each(["cpu", "wasm"] as const)("on %s", (backend) => {
-  beforeEach(async () => {
-    await useBackend(backend);
-  });
-
+onBackends(["cpu", "wasm", "tfjs-node"], () => {
   test.each(cases.map((c, i) => [c.name, i, c] as const))(
     "%s (case %i) has torch's values and gradients",
     (name, _, c) => {

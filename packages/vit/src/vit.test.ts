@@ -1,4 +1,4 @@
-import { compareWithGolden, conformance, goldens, parameterShapes, worst } from "@repo/testing";
+import { compareWithGolden, conformance, goldens, onBackends, parameterShapes, worst } from "@repo/testing";
 import { createModel, initParams, loadModel, summarize, type WeightsSpec } from "@vitrail/layers";
 import { ResNet, resnet18, resnetStages } from "@vitrail/resnet";
 import { memory, ones, type Tensor4D, tensor, tidy, useBackend, zeros } from "@vitrail/tensor";
@@ -25,11 +25,7 @@ conformance(hybrid, { imageSize: [64, 32], intermediate: "patch_embed.backbone.l
 const idle =
   /(_drop|norm_pre|fc_norm|[qk]_norm|attn\.norm|ls[12]|drop_path[12]|drop[12]|mlp\.norm|mlp\.act|blocks|relu|patch_embed\.norm)$/;
 
-describe("against timm and a PyTorch twin of the hybrid, in float64", () => {
-  beforeAll(async () => {
-    await useBackend("cpu");
-  });
-
+const againstTorch = () => {
   for (const [spec, mode] of [
     [vit, "eval"],
     [hybrid, "eval"],
@@ -48,7 +44,8 @@ describe("against timm and a PyTorch twin of the hybrid, in float64", () => {
       model.dispose();
     });
   }
-});
+};
+onBackends(["cpu", "tfjs-node"], againstTorch, ", against timm and a PyTorch twin of the hybrid in float64");
 
 describe("the table of models", () => {
   test("every entry has its own name, and the number of parameters that its checkpoints state", () => {

@@ -21,10 +21,10 @@ import {
   type Tensor4D,
   tensor4d,
   tidy,
-  useBackend,
   variableGrads,
 } from "@vitrail/tensor";
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { onBackends } from "./backends.ts";
 import { describeHeads } from "./conformance-heads.ts";
 import { fillImage } from "./fill.ts";
 
@@ -57,11 +57,7 @@ export function conformance<C extends DropConfig, M extends ImageModel>(
   const trainable = (model: ImageModel) =>
     [...model.params.named()].flatMap(([name, p]) => (p.trainable ? [{ name, variable: p.variable }] : []));
 
-  describe(`${spec.name} keeps the promises of every model:`, () => {
-    beforeAll(async () => {
-      await useBackend("cpu");
-    });
-
+  const tests = () => {
     test("logits have the stated shape and are finite, and the parts make the whole", () => {
       const model = createModel(spec);
       tidy(() => {
@@ -245,5 +241,7 @@ export function conformance<C extends DropConfig, M extends ImageModel>(
     });
 
     describeHeads(spec, images, logitsOf);
-  });
+  };
+
+  describe(`${spec.name} keeps the promises of every model`, () => onBackends(["cpu", "tfjs-node"], tests, ":"));
 }

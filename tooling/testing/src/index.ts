@@ -1,3 +1,4 @@
+export { onBackends } from "./backends.ts";
 export { expectClose, maxRelativeError } from "./close.ts";
 export { type ConformanceOptions, conformance } from "./conformance.ts";
 export { fill, filledCheckpoint, fillImage, parameterShapes } from "./fill.ts";

@@ -23,6 +23,7 @@ import {
   zeros,
   zerosLike,
 } from "@tensorflow/tfjs-core";
+import { reluGradient } from "../native/relu.ts";
 
 /** A comparison is flat: its gradient is zero, but `where` asks for it. */
 const comparison = (kernelName: string, inputs: readonly string[]): GradConfig => ({
@@ -203,6 +204,7 @@ export function registerExtraGradients(): void {
   const mends: [string, (original: GradConfig) => GradConfig][] = [
     ["Prod", () => ({ ...prod })],
     ["BatchMatMul", batchMatMul],
+    ["Relu", reluGradient],
   ];
   for (const [name, mend] of mends) {
     const original = getGradient(name);
