@@ -1,6 +1,8 @@
 /** Inference: a function or model, traced once, in a session of its own. */
 import { type DataId, type Tensor, type Tensor4D, tensor, tidy } from "@vitrail/tensor";
+import { Quantized } from "./compress/quantized.ts";
 import { JitError, showShape } from "./errors.ts";
+import { openRuntime } from "./graph-session.ts";
 import { type DType, type Graph, sameShape, sizeOf } from "./ir.ts";
 import { optimise } from "./passes/index.ts";
 import type { Client } from "./runtime/client.ts";
@@ -69,9 +71,16 @@ let cache: WeakMap<object, Map<string, Promise<Shared>[]>> | undefined;
 
 /**
  * Traces `target` and opens a session for it. Weights are constants of the compiled function: what is assigned to them
- * later does not reach it. Compiling the same target again, over the same weights, shares the session.
+ * later does not reach it. Compiling the same target again, over the same weights, shares the session. A compressed model has
+ * been traced: it opens a session of its own, on ONNX Runtime only.
  */
-export async function compile(target: Traceable, options: CompileOptions): Promise<Compiled> {
+export async function compile(target: Traceable | Quantized, options: CompileOptions = {}): Promise<Compiled> {
+  if (target instanceof Quantized) {
+    const graph = Quantized.graphOf(target);
+    const opened = await openRuntime(graph, options);
+    const shared = { ids: [], ...opened, users: 1 };
+    return makeCompiled(noEager, target.inputs, graph, shared, () => undefined);
+  }
   const inputs = inputsOf(options);
   const ids: DataId[] = [];
   const graph = trace(functionOf(target), inputs, {
@@ -107,6 +116,10 @@ export async function compile(target: Traceable, options: CompileOptions): Promi
     throw error;
   }
 }
+
+const noEager = (): never => {
+  throw new JitError("engine-failed", "a compressed model has no eager function");
+};
 
 async function openShared(graph: Graph, ids: readonly DataId[], options: CompileOptions): Promise<Shared> {
   optimise(graph, { contrib: true });

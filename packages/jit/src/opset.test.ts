@@ -32,8 +32,6 @@ describe("an older opset", () => {
   });
 
   test.each([12, 23, 20.5, Number.NaN])("%s is refused with the range", (opset) => {
-    expect(() => checkOpset(opset)).toThrow(
-      `opset ${opset}: expected a whole number from 13 to 22; 20 is the default`,
-    );
+    expect(() => checkOpset(opset)).toThrow(`opset ${opset}: expected a whole number from 13 to 22; 20 is the default`);
   });
 });

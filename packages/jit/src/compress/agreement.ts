@@ -1,0 +1,58 @@
+/** How often two models name the same class. */
+
+/** Out of `of` images, `same` have the same most probable class; 95 % interval of the share (Wilson 1927). */
+export interface Agreement {
+  readonly same: number;
+  readonly of: number;
+  readonly share: number;
+  readonly interval: readonly [number, number];
+}
+
+/** Index of the largest of each row; of equals the first. */
+export function topOf(logits: Float32Array, classes: number): number[] {
+  return Array.from({ length: logits.length / classes }, (_, row) => {
+    let best = row * classes;
+    for (let i = best + 1; i < (row + 1) * classes; i++) if ((logits[i] as number) > (logits[best] as number)) best = i;
+    return best - row * classes;
+  });
+}
+
+/** Compares classes, image by image. `independent` images carry the interval: crops of one photo are not. */
+export function agreementOf(a: readonly number[], b: readonly number[], independent = a.length): Agreement {
+  const same = a.filter((v, i) => v === b[i]).length;
+  const of = a.length;
+  const share = of === 0 ? 0 : same / of;
+  return { same, of, share, interval: wilson(share, independent) };
+}
+
+const Z = 1.959964;
+
+function wilson(share: number, n: number): [number, number] {
+  if (n === 0) return [0, 1];
+  const middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
+  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n));
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/** Mean Kullback-Leibler divergence of the class probabilities, in nats: what rounding does to the answers before one flips. */
+export function divergence(reference: Float32Array, found: Float32Array, classes: number): number {
+  const rows = reference.length / classes;
+  let total = 0;
+  for (let row = 0; row < rows; row++) {
+    const p = reference.subarray(row * classes, (row + 1) * classes);
+    const q = found.subarray(row * classes, (row + 1) * classes);
+    const [lp, lq] = [logSum(p), logSum(q)];
+    for (let i = 0; i < classes; i++) {
+      const a = (p[i] as number) - lp;
+      total += Math.exp(a) * (a - ((q[i] as number) - lq));
+    }
+  }
+  return total / rows;
+}
+
+function logSum(row: Float32Array): number {
+  const max = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  let sum = 0;
+  for (const v of row) sum += Math.exp(v - max);
+  return max + Math.log(sum);
+}

@@ -1,0 +1,171 @@
+import { createModel } from "@vitrail/layers";
+import { createRng, matMul, type Tensor, tensor2d, useBackend } from "@vitrail/tensor";
+import { vitModels } from "@vitrail/vit";
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { compile } from "../compile.ts";
+import { optimise } from "../passes/index.ts";
+import { runGraph, traced } from "../testing.ts";
+import { agreementOf, divergence, topOf } from "./agreement.ts";
+import { storeHalf } from "./half.ts";
+import { fewestKept } from "./mixed.ts";
+import { bestRange } from "./observe.ts";
+import { sparse } from "./prune.ts";
+import { quantize } from "./quantize.ts";
+
+beforeAll(async () => {
+  await useBackend("cpu");
+});
+
+describe("storeHalf", () => {
+  test("stores large weights in half and computes with what that rounds to", async () => {
+    const values = createRng(1).normal(64 * 64);
+    const w = tensor2d(values, [64, 64]);
+    const graph = traced(
+      (x: Tensor) => matMul(x as never, w),
+      [[1, 64]],
+      (g) => optimise(g, { contrib: false }),
+    );
+    const half = storeHalf(graph);
+    expect(half.nodes.map(({ op }) => op)).toEqual(["Cast", "Gemm"]);
+    const x = { x0: { dims: [1, 64], data: new Float32Array(64).fill(1) } };
+    const [a, b] = [await runGraph(graph, x), await runGraph(half, x)];
+    const errors = [...(a.output?.data ?? [])].map((v, i) => Math.abs(v - (b.output?.data[i] ?? 9)));
+    expect(Math.max(...errors)).toBeLessThan(0.02);
+    expect(Math.max(...errors)).toBeGreaterThan(0);
+  });
+
+  test("keeps weights in fp32 that half cannot hold", () => {
+    const w = tensor2d(new Float32Array(64 * 64).fill(1e5), [64, 64]);
+    const graph = traced(
+      (x: Tensor) => matMul(x as never, w),
+      [[1, 64]],
+      (g) => optimise(g, { contrib: false }),
+    );
+    expect(storeHalf(graph).nodes.map(({ op }) => op)).toEqual(["Gemm"]);
+  });
+});
+
+describe("sparse", () => {
+  test("zeroes at least the share asked for, and only the smallest", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ noNaN: true, min: -8, max: 8 }), { minLength: 1 }),
+        fc.double({ min: 0, max: 0.99, noNaN: true }),
+        (list, share) => {
+          const values = Float32Array.from(list);
+          const out = sparse(values, share);
+          const zeros = out.filter((v) => v === 0).length;
+          expect(zeros).toBeGreaterThanOrEqual(Math.floor(values.length * share));
+          const kept = Math.min(...out.filter((v) => v !== 0).map(Math.abs));
+          const gone = values.filter((v, i) => v !== out[i]).map(Math.abs);
+          for (const v of gone) expect(v).toBeLessThanOrEqual(kept);
+        },
+      ),
+    );
+  });
+});
+
+describe("agreement", () => {
+  test("counts equal classes, with Wilson's interval over independent images", () => {
+    expect(topOf(Float32Array.of(1, 3, 3, 5, 0, 0), 3)).toEqual([1, 0]);
+    const { same, of, share, interval } = agreementOf([1, 2, 3, 4], [1, 2, 3, 0], 4);
+    expect([same, of, share]).toEqual([3, 4, 0.75]);
+    expect(interval.map((v) => v.toFixed(3))).toEqual(["0.301", "0.954"]);
+  });
+
+  test("divergence is 0 for equal answers and positive for others", () => {
+    const a = Float32Array.of(1, 2, 3, 3, 2, 1);
+    expect(divergence(a, a, 3)).toBe(0);
+    expect(divergence(a, Float32Array.of(1, 2, 3, 3, 2, 2), 3)).toBeGreaterThan(0);
+  });
+});
+
+describe("ranges and mixtures", () => {
+  test("an outlier is cut where that makes everything else finer, and a flat range is kept", () => {
+    const flat = new Float64Array(1000).fill(1);
+    expect(bestRange(flat, { low: 0, high: 1 })).toEqual({ low: 0, high: 1 });
+    const peaked = new Float64Array(1000);
+    peaked.fill(1e6, 0, 500);
+    peaked[999] = 1;
+    const cut = bestRange(peaked, { low: 0, high: 1 });
+    expect(cut.high).toBeLessThan(0.6);
+    expect(cut.high).toBeGreaterThan(0.45);
+  });
+
+  test("keeps the fewest layers that agree", async () => {
+    for (const need of [0, 1, 6, 7]) expect(await fewestKept(7, async (n) => n >= need)).toBe(need);
+    expect(await fewestKept(7, async () => false)).toBe(7);
+  });
+});
+
+describe("quantize", () => {
+  const input = [null, 32, 32, 3] as const;
+  const vit = () =>
+    createModel(vitModels.vit_tiny_patch16_224, { config: { imgSize: 32, depth: 2, embedDim: 24, numClasses: 7 } });
+  const images = (seed: number, n: number) => createRng(seed).normal(n * 32 * 32 * 3);
+
+  test("measures what it does on inputs that calibration did not see, and the result runs and keeps its rows apart", async () => {
+    const model = vit();
+    const notes: string[] = [];
+    const small = await quantize(model, {
+      input,
+      calibration: [images(1, 4), images(2, 4)],
+      validation: [images(3, 6)],
+      agreement: 0.9,
+      onNote: (note) => notes.push(note),
+    });
+    const { report } = small;
+    expect(report).toMatchObject({ precision: "int8", layers: 10, sparsity: 0 });
+    expect(report.int8Layers + report.kept.length).toBe(10);
+    expect(report.agreement?.of).toBe(6);
+    expect(notes[0]).toMatch(/^observing \d+ ranges on 8 inputs$/);
+    for (const engine of ["ort", "ort-web"] as const) {
+      const compiled = await compile(small, { engine });
+      const both = await compiled.run(images(4, 2));
+      const second = await compiled.run(images(4, 2).slice(32 * 32 * 3));
+      expect([...second]).toEqual([...both.slice(7)]);
+      await compiled.dispose();
+    }
+    model.dispose();
+  });
+
+  test("keeps every layer in fp32 that is asked to agree on everything and cannot", async () => {
+    const model = vit();
+    const { report } = await quantize(model, { input, calibration: [images(1, 64)], agreement: 1 });
+    expect(report.agreement?.share).toBe(1);
+    model.dispose();
+  });
+
+  test("prunes, and says what that costs", async () => {
+    const model = vit();
+    const { report } = await quantize(model, { input, precision: "fp32", sparsity: 0.9, validation: [images(1, 32)] });
+    expect(report).toMatchObject({ precision: "fp32", sparsity: 0.9, int8Layers: 0 });
+    expect(report.agreement?.share).toBeLessThan(1);
+    model.dispose();
+  });
+
+  test("without calibration rounds products by each batch's range, and measures nothing", async () => {
+    const model = vit();
+    const { report } = await quantize(model, { input });
+    expect(report).toMatchObject({ int8Layers: 10, kept: [], agreement: undefined });
+    model.dispose();
+  });
+
+  test.each([
+    [{ precision: "int4" as never }, "precision int4: expected fp32, fp16, int8"],
+    [{ sparsity: 1 }, "sparsity 1: expected a share from 0 to below 1"],
+    [{ agreement: 98 }, "agreement 98: expected a share from 0 to 1"],
+    [{ calibration: [] }, "calibration: expected some dozens of inputs, found none"],
+    [{ calibration: [new Float32Array(5)] }, "calibration: expected values of [N, 32, 32, 3], found 5"],
+    [{ calibration: [new Float32Array(32 * 32 * 3).fill(Number.NaN)] }, "calibration: a value is not finite"],
+    [
+      { engine: "tfjs" as const, calibration: [new Float32Array(32 * 32 * 3)] },
+      "compressed models run in ONNX Runtime only, not on engine tfjs",
+    ],
+  ])("refuses %j", async (options, message) => {
+    const model = vit();
+    await expect(quantize(model, { input, ...options })).rejects.toThrow(message);
+    model.dispose();
+  });
+});

@@ -1,0 +1,180 @@
+/** Rewrites a graph so that chosen layers compute in eight bits: unsigned activations, signed weights of a scale a channel. */
+import { add as addValues, cast, mul, reshape } from "../build.ts";
+import { Graph, type Node, type Value } from "../ir.ts";
+import { type Layer, layersOf } from "./layers.ts";
+import { quantizeWeights } from "./weights.ts";
+
+/** The values that a tensor takes; always with 0 inside. */
+export interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * How a layer is computed. `static`: its input is rounded by a range that is known beforehand; a pair of QuantizeLinear and
+ * DequantizeLinear marks it, and the runtime fuses them. `dynamic`: the range is taken from each input as it comes.
+ */
+export type Int8Mode = "static" | "dynamic";
+
+export interface Int8Plan {
+  /** What is not in here stays in fp32. Convolutions are static only. */
+  readonly layers: ReadonlyMap<Node, Int8Mode>;
+  /** The range of every value that {@link roundedValues} lists. */
+  readonly ranges: ReadonlyMap<Value, Range>;
+  /** See `quantizeWeights`. */
+  readonly mostWeight: number;
+}
+
+/** Each value's readers. */
+function readersOf(graph: Graph): Map<Value, Node[]> {
+  const readers = new Map<Value, Node[]>();
+  for (const node of graph.nodes) {
+    for (const v of node.inputs) if (v && !v.data) readers.set(v, [...(readers.get(v) ?? []), node]);
+  }
+  return readers;
+}
+
+/**
+ * The values that are rounded to eight bits: inputs of static layers, and what static convolutions, additions and pools
+ * between them give, so that whole stretches of the graph stay in eight bits. A pool keeps its input's range, to which it
+ * maps here.
+ */
+export function roundedValues(graph: Graph, layers: ReadonlyMap<Node, Int8Mode>): Map<Value, Value> {
+  const readers = readersOf(graph);
+  const outputs = new Set(graph.outputs.map(({ value }) => value));
+  /** Behind the rectifier that is computed in the same step. */
+  const end = (v: Value): Value => {
+    const [only, more] = readers.get(v) ?? [];
+    return only?.op === "Relu" && !more ? (only.outputs[0] as Value) : v;
+  };
+  const rounded = new Map<Value, Value>();
+  for (const node of graph.nodes) {
+    if (layers.get(node) === "static") rounded.set(node.inputs[0] as Value, node.inputs[0] as Value);
+  }
+  for (const node of graph.nodes) {
+    const [y] = node.outputs as [Value];
+    const [a, b] = node.inputs as [Value, Value];
+    if (node.op === "MaxPool" && rounded.has(a)) rounded.set(y, rounded.get(a) as Value);
+    const conv = node.op === "Conv" && layers.get(node) === "static";
+    const sum = node.op === "Add" && rounded.has(a) && rounded.has(b);
+    if ((conv || sum) && !outputs.has(end(y))) rounded.set(end(y), end(y));
+  }
+  return rounded;
+}
+
+/** The graph with the plan's layers in eight bits. The graph that was given stays as it is. */
+export function toInt8(graph: Graph, plan: Int8Plan): Graph {
+  const out = new Graph(graph.batch);
+  out.inputs = graph.inputs;
+  const layers = new Map(layersOf(graph).map((layer) => [layer.node, layer]));
+  const rounded = roundedValues(graph, plan.layers);
+  const now = new Map<Value, Value>();
+  /** Scale and zero point of rounded values, by the value whose range they come from. */
+  const parameters = new Map<Value, readonly [Value, Value, number]>();
+
+  const roundingOf = (source: Value): readonly [Value, Value, number] => {
+    const known = parameters.get(source);
+    if (known) return known;
+    const { scale, zero } = rounding(plan.ranges.get(source) as Range);
+    const made = [
+      out.constant(Float32Array.of(scale), [], "float32"),
+      out.constant(Uint8Array.of(zero), [], "uint8"),
+      scale,
+    ] as const;
+    parameters.set(source, made);
+    return made;
+  };
+
+  const round = (old: Value, v: Value): Value => {
+    const source = rounded.get(old);
+    if (!source) return v;
+    const [scale, zero] = roundingOf(source);
+    const q = out.add("QuantizeLinear", [v, scale, zero], {}, v.shape, "uint8");
+    return out.add("DequantizeLinear", [q, scale, zero], {}, v.shape);
+  };
+
+  for (const { value } of graph.inputs) now.set(value, round(value, value));
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((v) => v && (now.get(v) ?? v));
+    const mode = plan.layers.get(node);
+    const layer = layers.get(node);
+    let outputs: readonly Value[];
+    if (mode && layer) {
+      const operands = { x: inputs[0] as Value, most: plan.mostWeight };
+      const make = mode === "static" ? staticLayer : dynamicLayer;
+      outputs = [make(out, layer, operands, roundingOf)];
+    } else {
+      outputs = out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
+    }
+    for (const [i, old] of node.outputs.entries()) now.set(old, round(old, outputs[i] as Value));
+  }
+  out.outputs = graph.outputs.map(({ name, value }) => ({ name, value: now.get(value) ?? value }));
+  return out;
+}
+
+/** Scale and zero point of a range in 0 … 255: real = scale · (rounded − zero). */
+export function rounding({ low, high }: Range): { scale: number; zero: number } {
+  const scale = Math.fround((high - low) / 255) || 1;
+  return { scale, zero: Math.min(255, Math.max(0, Math.round(-low / scale))) };
+}
+
+interface Operands {
+  readonly x: Value;
+  readonly most: number;
+}
+
+function staticLayer(
+  g: Graph,
+  { node, weight, bias, axis, input }: Layer,
+  { x, most }: Operands,
+  roundingOf: (source: Value) => readonly [Value, Value, number],
+): Value {
+  const { values, scales } = quantizeWeights(weight, axis, most);
+  const channels = scales.length;
+  const w = g.add(
+    "DequantizeLinear",
+    [
+      g.constant(values, weight.shape, "int8"),
+      g.constant(scales, [channels], "float32"),
+      g.constant(new Int8Array(channels), [channels], "int8"),
+    ],
+    { axis },
+    weight.shape,
+  );
+  const operands = [x, w];
+  if (bias) {
+    const [, , scale] = roundingOf(input);
+    // 32 bits at the scale of the products, so that the runtime adds whole numbers
+    const steps = scales.map((s) => s * scale);
+    const b = Int32Array.from((bias.data as () => Float32Array)(), (v, c) => clamp32(v / (steps[c] as number)));
+    const stored = [g.constant(b, [channels], "int32"), g.constant(steps, [channels], "float32")];
+    operands.push(g.add("DequantizeLinear", stored, { axis: 0 }, [channels]));
+  }
+  return g.add(node.op, operands, node.attrs, (node.outputs[0] as Value).shape);
+}
+
+const clamp32 = (v: number): number => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.round(v)));
+
+function dynamicLayer(g: Graph, { node, weight, bias, axis }: Layer, { x, most }: Operands): Value {
+  const { values, scales } = quantizeWeights(weight, axis, most);
+  const { shape } = node.outputs[0] as Value;
+  const [inDim, outDim] = axis === 1 ? weight.shape : [weight.shape[1], weight.shape[0]];
+  const [n, k] = [outDim as number, inDim as number];
+  const w = axis === 1 ? values : transposed(values, n, k);
+  const [q, scale, zero] = g.addMany("DynamicQuantizeLinear", [x], {}, [
+    { shape: x.shape, dtype: "uint8" },
+    { shape: [], dtype: "float32" },
+    { shape: [], dtype: "uint8" },
+  ]) as [Value, Value, Value];
+  const whole = g.add("MatMulInteger", [q, g.constant(w, [k, n], "int8"), zero], {}, shape, "int32");
+  const y = mul(g, cast(g, whole, "float32"), mul(g, scale, g.constant(scales, [n], "float32")));
+  return bias ? addValues(g, y, reshape(g, bias, [n])) : y;
+}
+
+function transposed(values: Int8Array, rows: number, columns: number): Int8Array {
+  const out = new Int8Array(values.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c] as number;
+  }
+  return out;
+}
