@@ -1,3 +1,4 @@
+import { duplicateKey } from "@vitrail/checkpoint";
 import { HubError } from "./errors.ts";
 
 /** How an image becomes a model's input. `@vitrail/layers` and `@vitrail/data` have a structurally equal type. */
@@ -110,13 +111,18 @@ function toObject(json: unknown, file: string): Json {
   let value = json;
   if (typeof json === "string" || ArrayBuffer.isView(json)) {
     const text = typeof json === "string" ? json : new TextDecoder().decode(json as Uint8Array);
+    const plain = text.replace(/^\uFEFF/, "");
     try {
-      value = JSON.parse(text.replace(/^\uFEFF/, ""));
+      value = JSON.parse(plain);
     } catch {
       throw new HubError(
         "bad-config",
         `${file} is no JSON, it begins ${shown(text.trim().slice(0, 40))}; get it again`,
       );
+    }
+    const twice = duplicateKey(plain);
+    if (twice !== undefined) {
+      throw new HubError("bad-config", `${file} has the key ${shown(twice)} twice: which of them counts?`);
     }
   }
   if (!isObject(value)) throw new HubError("bad-config", `${file} is ${shown(value)}, expected a JSON object`);

@@ -5,7 +5,7 @@ import { type OpenOptions, toWeights, type Weights, type WeightsSource } from ".
 
 /**
  * Opens weights by `fetch`: the base URL of a folder (with `model.safetensors` or its index, and `config.json`), the
- * URL of a `.safetensors` file, or the parts one by one, as URLs or bytes. The checkpoint is held in memory, once.
+ * URL of a checkpoint file, or the parts one by one, as URLs or bytes. The checkpoint is held in memory, once.
  * Relative URLs are taken from the page or worker.
  *
  * @throws HubError where an address gives nothing or a web page; CheckpointError where the bytes are no sound checkpoint
@@ -14,7 +14,7 @@ export async function openWeights(source: string | URL | WeightsSource, options:
   if (typeof source === "object" && !(source instanceof URL)) return openParts(source, options);
   const url = toUrl(source);
   const id = String(source);
-  if (/\.safetensors$/i.test(url.pathname)) {
+  if (/\.(safetensors|pth|pt|bin|th|npz|npy|pth\.tar)$/i.test(url.pathname)) {
     return toWeights(id, undefined, await fetchCheckpoint(url, options), [url.href]);
   }
   if (/\.safetensors\.index\.json$/i.test(url.pathname)) return openSharded(id, url, undefined, options);
@@ -37,7 +37,7 @@ async function openParts(source: WeightsSource, options: OpenOptions): Promise<W
     parsed = parseConfig(await required(url, options), { name: url.href });
   } else if (config !== undefined) parsed = parseConfig(config);
   if (ArrayBuffer.isView(model)) {
-    return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model), []);
+    return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model, { part: options.part }), []);
   }
   const url = toUrl(model);
   const id = source.id ?? String(model);
@@ -76,7 +76,7 @@ async function openSharded(
 }
 
 async function fetchCheckpoint(url: URL, options: OpenOptions): Promise<Checkpoint> {
-  return readCheckpoint(await required(url, options, true), { name: url.href });
+  return readCheckpoint(await required(url, options, true), { name: url.href, part: options.part });
 }
 
 async function required(url: URL, options: OpenOptions, progress = false): Promise<Uint8Array> {

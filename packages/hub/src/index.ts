@@ -2,6 +2,15 @@
  * Names to files: the hub and its cache, folders, files, addresses and weights packages.
  * @module
  */
+export {
+  type CachedRepo,
+  type CachedRevision,
+  type CacheOptions,
+  type CacheProblem,
+  listCache,
+  pruneCache,
+  verifyCache,
+} from "./cache-contents.ts";
 export type { Preprocess, WeightsConfig } from "./config.ts";
 export { parseConfig } from "./config.ts";
 export { type DownloadedWeights, downloadWeights, isCached } from "./download.ts";

@@ -30,25 +30,25 @@ export async function openWeights(source: WeightsInput, options: OpenOptions = {
   const place = placeOf(source, options);
   if ("url" in place) {
     const { config, model } = await fetchUrl(place.url, options);
-    return openFiles(id, model, config);
+    return openFiles(id, model, config, options);
   }
   if ("repo" in place) {
     const { config, model } = await takeSnapshot(place, options).catch((error: unknown) => {
       throw localToo(error, id);
     });
-    return openFiles(id.replace(/^hf-hub:/, ""), model, config);
+    return openFiles(id.replace(/^hf-hub:/, ""), model, config, options);
   }
   const { path } = place;
   const stat = statOf(path);
   if (stat === undefined) throw notFound(path, id);
   const file = stat.isDirectory() ? findCheckpoint(path) : path;
   const configFile = join(path, "config.json");
-  return openFiles(id, file, stat.isDirectory() && isFile(configFile) ? configFile : undefined);
+  return openFiles(id, file, stat.isDirectory() && isFile(configFile) ? configFile : undefined, options);
 }
 
-function openFiles(id: string, model: string, configFile: string | undefined): Weights {
+function openFiles(id: string, model: string, configFile: string | undefined, options: OpenOptions): Weights {
   const config = configFile === undefined ? undefined : readConfig(configFile);
-  const { checkpoint, files } = openCheckpoint(model);
+  const { checkpoint, files } = openCheckpoint(model, options);
   return toWeights(id, config, checkpoint, files);
 }
 
@@ -58,11 +58,11 @@ async function openParts(source: WeightsSource, options: OpenOptions): Promise<W
   if (typeof config === "string" || config instanceof URL) parsed = readConfig(await partPath(config, options));
   else if (config !== undefined) parsed = parseConfig(config);
   if (ArrayBuffer.isView(model)) {
-    return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model), []);
+    return toWeights(source.id ?? "weights in memory", parsed, readCheckpoint(model, { part: options.part }), []);
   }
   const path = await partPath(model, options, sha256);
   if (statOf(path) === undefined) throw notFound(path, String(model));
-  const { checkpoint, files } = openCheckpoint(path);
+  const { checkpoint, files } = openCheckpoint(path, options);
   return toWeights(source.id ?? String(model), parsed, checkpoint, files);
 }
 
@@ -73,7 +73,7 @@ async function partPath(part: string | URL, options: OpenOptions, sha256?: strin
   return fetchUrlFile(url, options, sha256);
 }
 
-function openCheckpoint(path: string): { checkpoint: Checkpoint; files: string[] } {
+function openCheckpoint(path: string, { part }: OpenOptions): { checkpoint: Checkpoint; files: string[] } {
   const files = [path];
   if (/\.index\.json$/i.test(path)) {
     const open = (shard: string) => {
@@ -86,7 +86,7 @@ function openCheckpoint(path: string): { checkpoint: Checkpoint; files: string[]
   }
   const storage = openFile(path);
   try {
-    return { checkpoint: readCheckpoint(storage, { name: path }), files };
+    return { checkpoint: readCheckpoint(storage, { name: path, part }), files };
   } catch (error) {
     storage.close();
     throw error;

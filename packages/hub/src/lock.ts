@@ -36,6 +36,12 @@ export async function locked<T>(file: string, work: () => Promise<T>, signal?: A
   }
 }
 
+/** Whether a lock file is there and its owner lives. */
+export function isLocked(file: string): boolean {
+  const text = read(file);
+  return text !== undefined && !isDead(file, text);
+}
+
 function take(file: string, mine: string): boolean {
   try {
     writeFileSync(file, mine, { flag: "wx" });

@@ -1,4 +1,4 @@
-import type { Checkpoint, CheckpointTensor } from "@vitrail/checkpoint";
+import { type Checkpoint, type TimmCheckpoint, toTimmNames } from "@vitrail/checkpoint";
 import type { WeightsConfig } from "./config.ts";
 
 /** Weights whose parts are named one by one: where the two lie apart, or are in memory. */
@@ -61,25 +61,26 @@ export interface OpenOptions {
   readonly retries?: number;
   /** Node: milliseconds before the first repetition; each further one waits twice as long, up to 8 s. Default: 500. */
   readonly retryDelay?: number;
+  /**
+   * Which part of a torch file to take, e.g. `"state_dict"`. Unless given, the first that is there of `state_dict_ema`,
+   * `model_ema`, `state_dict` and `model`, as timm does, else all of the file.
+   */
+  readonly part?: string;
   /** Names to offer where one is not on the hub. */
   readonly names?: Iterable<string>;
 }
 
-/** A checkpoint that is open, and what its folder says about it. */
-export interface Weights {
+/**
+ * A checkpoint that is open, whose tensors have timm's names whatever library wrote it, and what its folder says about it.
+ * `tensors` fits the `StateDict` of `@vitrail/tensor`; each tensor's bytes are read when it is used.
+ */
+export interface Weights extends TimmCheckpoint {
   /** What to call them in a message: the source as it was given. */
   readonly id: string;
   /** `undefined` for a bare file, and for a folder without `config.json`. */
   readonly config: WeightsConfig | undefined;
-  /** Names to tensors; each tensor's bytes are read when it is used. Fits the `StateDict` of `@vitrail/tensor`. */
-  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
-  /** What the checkpoint says about itself. */
-  readonly metadata: Readonly<Record<string, string>> | undefined;
-  readonly format: Checkpoint["format"];
   /** The paths or URLs that were opened; empty for bytes. */
   readonly files: readonly string[];
-  /** Closes the files. Tensors can't be read after that. */
-  close(): void;
 }
 
 export function toWeights(
@@ -88,6 +89,10 @@ export function toWeights(
   checkpoint: Checkpoint,
   files: readonly string[],
 ): Weights {
-  const { tensors, metadata, format } = checkpoint;
-  return { id, config, tensors, metadata, format, files, close: () => checkpoint.close() };
+  try {
+    return { ...toTimmNames(checkpoint, { name: files[0] }), id, config, files };
+  } catch (error) {
+    checkpoint.close();
+    throw error;
+  }
 }
