@@ -14,6 +14,7 @@ export {
 } from "./backend.ts";
 export { dropout, dropPath } from "./dropout.ts";
 export { BackendError, type BackendErrorCode } from "./errors.ts";
+export * from "./grads.ts";
 export { layerNorm, rmsNorm } from "./norm.ts";
 export * from "./ops.ts";
 export { createRng, type Rng } from "./rng.ts";
