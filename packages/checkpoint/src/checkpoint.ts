@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly notes: readonly string[];
   /** Entries that make no tensor, such as numpy's object arrays: names to reasons. */
   readonly refused: ReadonlyMap<string, string>;
+  /** The globals that a torch file's pickle names, such as `torch._utils._rebuild_tensor_v2`. None was imported or called. */
+  readonly globals: readonly string[];
   /** Closes the storages beneath. Tensors can't be read after that. */
   close(): void;
 }

@@ -107,6 +107,12 @@ describe("files written by torch", () => {
 
   test("a global beside the tensors is inert, and is named", () => {
     const checkpoint = read("forbidden-value.pth");
+    expect(checkpoint.globals).toEqual([
+      "torch._utils._rebuild_tensor_v2",
+      "torch.FloatStorage",
+      "collections.OrderedDict",
+      "__builtin__.eval",
+    ]);
     expect([...checkpoint.tensors.keys()]).toEqual(["weight"]);
     expect([...checkpoint.refused]).toEqual([["args", "made by __builtin__.eval, which is never called"]]);
     expect(checkpoint.notes).toEqual(['"args" left out: made by __builtin__.eval, which is never called']);

@@ -32,6 +32,7 @@ export function readNpy(file: Storage, name?: string): Checkpoint {
     format: "npy",
     notes: [],
     refused: new Map(),
+    globals: [],
     close: () => file.close?.(),
   };
 }
@@ -48,7 +49,7 @@ export function readNpz(file: Storage, entries: ReadonlyMap<string, ZipEntry>, n
   }
   const notes = [...refused].slice(0, 5).map(([key, why]) => `${quote(key)} left out: ${why}`);
   if (refused.size > 5) notes.push(`... and ${refused.size - 5} more left out`);
-  return { tensors, metadata: undefined, format: "npz", notes, refused, close: () => file.close?.() };
+  return { tensors, metadata: undefined, format: "npz", notes, refused, globals: [], close: () => file.close?.() };
 }
 
 /** An array as a tensor over its storage; why not, where its type makes none. */

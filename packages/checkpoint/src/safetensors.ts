@@ -47,7 +47,15 @@ export function readSafetensors(file: Storage, name?: string): Checkpoint {
     const storage = sliceStorage(file, start + entry.begin, start + entry.end);
     tensors.set(entry.name, denseTensor(entry.dtype, entry.shape, storage, entry.name, name));
   }
-  return { tensors, metadata, format: "safetensors", notes: [], refused: new Map(), close: () => file.close?.() };
+  return {
+    tensors,
+    metadata,
+    format: "safetensors",
+    notes: [],
+    refused: new Map(),
+    globals: [],
+    close: () => file.close?.(),
+  };
 }
 
 function decodeUtf8(bytes: Uint8Array, file: string | undefined): string {

@@ -81,6 +81,22 @@ test.for([
   expect(() => readSharded({ weight_map: { a: path } }, open)).toThrow(expect.objectContaining({ code: "bad-index" }));
 });
 
+test.for([
+  ['{"weight_map":{"a":"1.safetensors","a":"2.safetensors"}}', "a"],
+  ['{"weight_map":{},"weight_map":{"a":"1.safetensors"}}', "weight_map"],
+  ['{"weight_map":{"a\\u0061":"1.safetensors","x":"y","\\u0061a":"1.safetensors"}}', "aa"],
+  ['{"x":[{"k":1},{"k":2,"\\"":1,"\\"" :2}],"weight_map":{"a":"1.safetensors"}}', '\\"'],
+])("an index of %s has a key twice", ([text, key]) => {
+  expect(() => readSharded(text as string, opener())).toThrow(
+    expect.objectContaining({ code: "bad-index", message: expect.stringContaining(`the key "${key}" twice`) }),
+  );
+});
+
+test("one key in two objects is no error, nor is what looks like one in a string", () => {
+  const text = '{"metadata":{"a":"{\\"a\\":1,\\"a\\":2}","b":["b","b",{"b":1}]},"weight_map":{"a":"1.safetensors"}}';
+  expect([...readSharded(text, opener()).tensors.keys()]).toContain("a");
+});
+
 test.for(["", "[]", "null", "{}", '{"weight_map":[]}', '{"weight_map":{}}', '{"weight_map":{"a":1}}', "<html>"])(
   "an index of %j is refused",
   (text) => {

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "./checkpoint.ts";
+import { duplicateKey } from "./duplicate-key.ts";
 import { CheckpointError, quote } from "./errors.ts";
 import { readCheckpoint } from "./read.ts";
 import type { Storage } from "./storage.ts";
@@ -26,11 +27,17 @@ export function parseShardIndex(
   };
   let json: unknown = index;
   if (typeof index === "string" || ArrayBuffer.isView(index)) {
+    const text = (typeof index === "string" ? index : new TextDecoder().decode(index as Uint8Array)).replace(
+      /^\uFEFF/,
+      "",
+    );
     try {
-      json = JSON.parse(typeof index === "string" ? index : new TextDecoder().decode(index as Uint8Array));
+      json = JSON.parse(text);
     } catch {
       fail("the index of a sharded checkpoint is no JSON");
     }
+    const twice = duplicateKey(text);
+    if (twice !== undefined) fail(`the index of a sharded checkpoint has the key ${quote(twice)} twice`);
   }
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
@@ -101,6 +108,7 @@ export function readSharded(
       metadata: mergeMetadata(shards),
       format: [...shards.values()][0]?.format ?? "safetensors",
       notes: [...new Set([...shards.values()].flatMap((s) => s.notes))],
+      globals: [...new Set([...shards.values()].flatMap((s) => s.globals))],
       refused: new Map([...shards.values()].flatMap((s) => [...s.refused])),
       close,
     };

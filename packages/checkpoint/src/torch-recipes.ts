@@ -13,9 +13,18 @@ import {
   type TorchTensor,
 } from "./torch-types.ts";
 
+/** Names that are kept for people to read. */
+const MOST_GLOBALS = 1000;
+
 /** Recipes for one file; `used` collects the storages that it refers to, by key. */
-export function torchRecipes(used: Map<string, TorchStorage>, file: string | undefined): Recipes {
+export function torchRecipes(
+  used: Map<string, TorchStorage>,
+  file: string | undefined,
+): Recipes & { readonly globals: ReadonlySet<string> } {
+  const globals = new Set<string>();
   return {
+    globals,
+    named: (global) => void (globals.size < MOST_GLOBALS && globals.add(global.path)),
     call: (global, args, charge) => rebuild(global.path, args) ?? callCommon(global, args, charge),
     setState: setCommonState,
     persistent: (id) => persistent(id, used, file),

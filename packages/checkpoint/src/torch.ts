@@ -47,7 +47,8 @@ export function readTorchZip(
   const { name } = options;
   const root = record.name.slice(0, -"data.pkl".length);
   const used = new Map<string, TorchStorage>();
-  const value = unpickle(new ByteReader(record.open(), name), torchRecipes(used, name), name);
+  const recipes = torchRecipes(used, name);
+  const value = unpickle(new ByteReader(record.open(), name), recipes, name);
   const order = entries.get(`${root}byteorder`)?.open();
   const big = order !== undefined && order.byteLength < 16 && latin1(order.bytes(0, order.byteLength)) === "big";
   const opened = new Map<string, Storage>();
@@ -68,7 +69,7 @@ export function readTorchZip(
     return bytes;
   };
   const format = entries.has(`${root}constants.pkl`) ? "torchscript" : "torch";
-  return checkpointOf(value, format, file, options, { open, swap: big });
+  return checkpointOf(value, format, file, options, { open, swap: big, globals: recipes.globals });
 }
 
 /** Whether a file begins as the legacy format does: a pickle of its magic number. */
@@ -116,12 +117,13 @@ export function readTorchLegacy(file: Storage, options: TorchOptions): Checkpoin
   }
   const open = (storage: TorchStorage): Storage =>
     places.get(storage.key) ?? bad(`has no bytes for storage ${JSON.stringify(storage.key.slice(0, 40))}`);
-  return checkpointOf(value, "torch-legacy", file, options, { open, swap: false });
+  return checkpointOf(value, "torch-legacy", file, options, { open, swap: false, globals: recipes.globals });
 }
 
-/** Where storages lie in a file, and whether their numbers are big-endian. */
+/** Where storages lie in a file, whether their numbers are big-endian, and which globals its pickles name. */
 interface Place {
   open(storage: TorchStorage): Storage;
+  readonly globals: ReadonlySet<string>;
   readonly swap: boolean;
 }
 
@@ -166,6 +168,7 @@ function checkpointOf(
     part: state.part,
     notes,
     refused,
+    globals: [...place.globals],
     close: () => file.close?.(),
   };
 }

@@ -1,5 +1,5 @@
 import type { Weights } from "@vitrail/hub";
-import { type ImageModel, loadModel, type ModelSpec } from "@vitrail/layers";
+import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec } from "@vitrail/layers";
 import { ClassifyError } from "./errors.ts";
 
 /** A model of any kind, for tables of models whose configurations differ. */
@@ -31,11 +31,26 @@ export function build<C, M extends ImageModel>(
   if (numClasses !== undefined && !(Number.isSafeInteger(numClasses) && numClasses > 0)) {
     throw new ClassifyError("bad-option", `numClasses is ${numClasses}; it must be a whole number above 0`);
   }
-  if (numClasses !== undefined) {
-    return loadModel(spec, weights.tensors, { numClasses, onFreshHead: (message) => onNote?.(message) });
+  try {
+    if (numClasses !== undefined) {
+      return loadModel(spec, weights.tensors, { numClasses, onFreshHead: (message) => onNote?.(message) });
+    }
+    // The folder says how many classes its checkpoint tells apart (a fine-tuned one, say): that is the model to build, strictly.
+    const stated = weights.config?.numClasses;
+    const asStated = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
+    return loadModel(asStated, weights.tensors);
+  } catch (error) {
+    if (isCheckpointMismatch(error)) error.message = withLooks(error.message, spec.name, weights);
+    throw error;
   }
-  // The folder says how many classes its checkpoint tells apart (a fine-tuned one, say): that is the model to build, strictly.
-  const stated = weights.config?.numClasses;
-  const asStated = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
-  return loadModel(asStated, weights.tensors);
+}
+
+/** The first line of a list of what does not fit says what the checkpoint looks like, where that is known. */
+function withLooks(message: string, model: string, { looksLike }: Weights): string {
+  const [first = "", ...rest] = message.split("\n");
+  if (looksLike === undefined) return message;
+  return [
+    first.replace(/; is it another model's\?$/, `: it looks like ${looksLike}, the model is ${model}`),
+    ...rest,
+  ].join("\n");
 }

@@ -90,6 +90,7 @@ test("bytes, a byte order mark and headless models are no error", () => {
 test.for<[unknown, RegExp]>([
   ["", /is no JSON/],
   ["<html>", /is no JSON, it begins "<html>"/],
+  ['{"architecture":"a","num_classes":3,"num_classes":4}', /has the key "num_classes" twice/],
   ["[]", /expected a JSON object/],
   ["null", /expected a JSON object/],
   [{}, /"architecture" is missing/],

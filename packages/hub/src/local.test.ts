@@ -53,6 +53,27 @@ test("a folder gives its config and its checkpoint", async () => {
   expect(() => weights.tensors.get("w")?.float32()).toThrow(failing("read-failed", /closed/));
 });
 
+test("names of another library become timm's, and a part of a torch file can be chosen", async () => {
+  const golden = (path: string) =>
+    new Uint8Array(readFileSync(new URL(`../../checkpoint/src/__goldens__/${path}`, import.meta.url)));
+  const vit = await openWeights({ model: golden("names/transformers-vit.safetensors") });
+  expect(vit.naming).toBe("transformers-vit");
+  expect(vit.tensors.get("blocks.1.attn.qkv.weight")?.shape).toEqual([24, 8]);
+  const path = join(folder("parts", {}), "t.pth.tar");
+  writeFileSync(path, golden("formats/wrapped.pth.tar"));
+  const wrapped = await openWeights(path);
+  expect(wrapped.part).toBe("state_dict_ema");
+  expect([...wrapped.tensors.keys()]).toEqual(["weight", "bias"]);
+  expect(wrapped.notes).toEqual([
+    'the tensors are those under "state_dict_ema"; the file also has "state_dict"',
+    '"module." taken off all names',
+  ]);
+  wrapped.close();
+  const chosen = await openWeights(path, { part: "state_dict" });
+  expect([...(chosen.tensors.get("bias")?.float32() ?? [])]).toEqual([0.5, -0.5]);
+  chosen.close();
+});
+
 test.for([
   ["letters outside ASCII", "фото ü 猫"],
   ["what a URL would decode", "a b#1%20?x=1"],

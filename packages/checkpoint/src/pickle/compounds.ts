@@ -1,6 +1,6 @@
 import { latin1, utf8 } from "./literals.ts";
 import { MAX_LINE, type Machine } from "./machine.ts";
-import { PyDict, PyGlobal, PyObject, PySet } from "./values.ts";
+import { PyDict, PyObject, PySet } from "./values.ts";
 
 /** The opcodes that put values together. */
 export function compound(m: Machine, op: number): void {
@@ -71,7 +71,7 @@ export function compound(m: Machine, op: number): void {
       return;
     }
     case 0x63: // GLOBAL
-      m.push(new PyGlobal(utf8(r.line(MAX_LINE)), utf8(r.line(MAX_LINE))));
+      m.push(m.global(utf8(r.line(MAX_LINE)), utf8(r.line(MAX_LINE))));
       return;
     case 0x93: {
       // STACK_GLOBAL
@@ -79,12 +79,12 @@ export function compound(m: Machine, op: number): void {
       const module = m.pop();
       if (typeof name !== "string" || typeof module !== "string") {
         m.fail("names a global by what is no string");
-      } else m.push(new PyGlobal(module, name));
+      } else m.push(m.global(module, name));
       return;
     }
     case 0x69: {
       // INST
-      const global = new PyGlobal(utf8(r.line(MAX_LINE)), utf8(r.line(MAX_LINE)));
+      const global = m.global(utf8(r.line(MAX_LINE)), utf8(r.line(MAX_LINE)));
       m.push(m.call(global, m.takeMarked()));
       return;
     }
@@ -147,7 +147,7 @@ export function compound(m: Machine, op: number): void {
     case 0x82: // EXT1, 2, 4: numbers of a registry that is in no file
     case 0x83:
     case 0x84:
-      m.push(new PyGlobal("copyreg", `extension ${op === 0x82 ? r.byte() : op === 0x83 ? r.uint16() : r.uint32()}`));
+      m.push(m.global("copyreg", `extension ${op === 0x82 ? r.byte() : op === 0x83 ? r.uint16() : r.uint32()}`));
       return;
     case 0x97: // NEXT_BUFFER: buffers travel beside a pickle, never in a file
       m.fail("refers to a buffer outside of the file");

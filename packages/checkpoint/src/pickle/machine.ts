@@ -7,6 +7,8 @@ import { PyDict, PyGlobal, PyObject, PySet, type Value } from "./values.ts";
 export interface Recipes {
   /** What a call makes; undefined where there is no recipe. `charge` must be told how many values are copied. */
   call(global: PyGlobal, args: readonly Value[], charge: (values: number) => void): Value | undefined;
+  /** Told of each global that a pickle names. */
+  named(global: PyGlobal): void;
   /** Sets the state of a thing that `call` built; false where it does not know it. */
   setState(value: Value, state: Value, charge: (values: number) => void): boolean;
   /** The thing that a persistent id stands for. */
@@ -15,6 +17,7 @@ export interface Recipes {
 
 /** Of a line of text, in bytes. */
 export const MAX_LINE: number = 2 ** 16;
+const MAX_GLOBAL = 1024;
 const MARK: { readonly kind: "mark" } = { kind: "mark" };
 
 /** The stack and the memo of one pickle: what its opcodes work on. */
@@ -33,6 +36,15 @@ export class Machine {
     this.recipes = recipes;
     this.file = file;
     this.begin = reader.position;
+  }
+
+  /** A name that the pickle would import. */
+  global(module: string, name: string): PyGlobal {
+    // It is looked at again with every call: a long one, called a million times, would take for ever.
+    if (module.length + name.length > MAX_GLOBAL) this.fail(`names a global of over ${MAX_GLOBAL} letters`);
+    const global = new PyGlobal(module, name);
+    this.recipes.named(global);
+    return global;
   }
 
   /** Opens a bracket. */

@@ -139,9 +139,12 @@ function descrOf({ code, order }: NumpyDType): string {
   return `${/^[<>=|]$/.test(order) ? order : "|"}${code}`;
 }
 
+/** A name in bytes that is longer is none: it would be made into text again wherever the pickle shows it. */
+const MOST_NAME = 4096;
+
 /** A key of a dict as a name: text, or a whole number. */
 export function nameOf(key: Value): string | undefined {
   if (typeof key === "string") return key;
-  if (key instanceof Uint8Array) return latin1(key);
+  if (key instanceof Uint8Array) return key.length <= MOST_NAME ? latin1(key) : undefined;
   return typeof key === "number" && Number.isSafeInteger(key) ? String(key) : undefined;
 }
