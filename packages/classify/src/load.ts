@@ -31,6 +31,7 @@ export function build<C, M extends ImageModel>(
   if (numClasses !== undefined && !(Number.isSafeInteger(numClasses) && numClasses > 0)) {
     throw new ClassifyError("bad-option", `numClasses is ${numClasses}; it must be a whole number above 0`);
   }
+  for (const note of weights.notes) onNote?.(`${weights.id}: ${note}`);
   try {
     if (numClasses !== undefined) {
       return loadModel(spec, weights.tensors, { numClasses, onFreshHead: (message) => onNote?.(message) });

@@ -34,6 +34,9 @@ describe("the model in the box", () => {
   test("is another model's checkpoint for ViT, and the error lists what does not fit", async () => {
     await expect(load(vit_tiny_patch16_224, box)).rejects.toMatchObject({
       code: "checkpoint-mismatch",
+      message: expect.stringMatching(
+        /: it looks like a ResNet \(resnet20_cifar: .*\), the model is vit_tiny_patch16_224\n/,
+      ),
       missing: expect.arrayContaining(["cls_token"]),
       unread: expect.arrayContaining(["conv1.weight"]),
     });
