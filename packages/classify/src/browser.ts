@@ -3,16 +3,17 @@
  * @module
  */
 import { decode, evalTransform } from "@vitrail/data";
-import { openWeights, type WeightsSource } from "@vitrail/hub";
+import { type OpenOptions, openWeights, type WeightsInput } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import type { Preprocessor } from "./classifier.ts";
 import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
-import { build, type LoadOptions } from "./load.ts";
+import { type LoadOptions as BuildOptions, build } from "./load.ts";
 import { open } from "./photo.ts";
 import type { Classifier } from "./types.ts";
 
+export type { WeightsInput } from "@vitrail/hub";
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
-export type { AnyModelSpec, LoadOptions } from "./load.ts";
+export type { AnyModelSpec } from "./load.ts";
 export type { OpenSet } from "./open-set.ts";
 export type {
   Answer,
@@ -25,8 +26,11 @@ export type {
   Prediction,
 } from "./types.ts";
 
-/** Where weights come from: the address of a folder or a file, or another source of `@vitrail/hub`. */
-export type WeightsInput = string | URL | WeightsSource;
+/** Settings of {@link load}. */
+export interface LoadOptions extends BuildOptions {
+  /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
+  readonly hub?: OpenOptions;
+}
 
 /** Settings of {@link createClassifier}. */
 export type ClassifierOptions = ClassifierOptionsOf<WeightsInput>;
@@ -38,7 +42,7 @@ export async function load<C, M extends ImageModel>(
   options: LoadOptions = {},
 ): Promise<M> {
   await backendFor(undefined);
-  const weights = await openWeights(source);
+  const weights = await openWeights(source, options.hub);
   try {
     return build(spec, weights, options);
   } finally {

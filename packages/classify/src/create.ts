@@ -1,4 +1,4 @@
-import type { Weights } from "@vitrail/hub";
+import type { OpenOptions, Weights } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf, type Preprocessor } from "./classifier.ts";
@@ -14,8 +14,13 @@ export interface ClassifierOptions<W> {
   readonly model?: AnyModelSpec;
   /** The models that a config.json may name, e.g. `{ ...resnetModels, ...vitModels }`. */
   readonly models?: Readonly<Record<string, AnyModelSpec>>;
-  /** A folder with config.json and a checkpoint, a bare checkpoint (then `model` is needed), or opened weights. */
+  /**
+   * A name on the hub (`timm/resnet50.a1_in1k`, `resnet50.a1_in1k`, `org/repo@revision`), an entry of a model's table, a folder with
+   * config.json and a checkpoint, a bare checkpoint (then `model` is needed), an address, or the parts one by one.
+   */
   readonly weights: W;
+  /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
+  readonly hub?: OpenOptions;
   /**
    * What computes: see `useBackend` of `@vitrail/tensor`. It holds for the whole program, so the default is the backend that runs
    * already, and "auto" where none does.
@@ -29,7 +34,7 @@ export interface ClassifierOptions<W> {
 
 /** What differs between Node and browsers. */
 export interface Platform<W> {
-  openWeights(weights: W): Promise<Weights>;
+  openWeights(weights: W, options: OpenOptions): Promise<Weights>;
   preprocessor(preprocess: Preprocess): Preprocessor;
 }
 
@@ -39,7 +44,7 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   // Both wait on the disk or the network: side by side.
   const [backend, opened] = await Promise.allSettled([
     backendFor(options.backend, options.backendOptions),
-    platform.openWeights(options.weights),
+    platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
@@ -103,6 +108,11 @@ function specFor<W>({ model, models }: ClassifierOptions<W>, { id, config }: Wei
     "unknown-model",
     `config.json of ${id} names the architecture ${JSON.stringify(name)}, which is none of the models here`,
   );
+}
+
+/** Names to offer where one is not on the hub. */
+function hubIdsOf(models: Readonly<Record<string, AnyModelSpec>> = {}): string[] {
+  return Object.values(models).flatMap(({ weights }) => Object.values(weights).map(({ hubId }) => hubId));
 }
 
 /** timm keeps identifiers as names where it has words for them too: the words are for people. */

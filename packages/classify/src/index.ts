@@ -5,16 +5,17 @@
  */
 import { availableParallelism } from "node:os";
 import { createPreprocessor, evalTransform } from "@vitrail/data";
-import { openWeights, type WeightsSource } from "@vitrail/hub";
+import { type OpenOptions, openWeights, type WeightsInput } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import type { Preprocessor } from "./classifier.ts";
 import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
-import { build, type LoadOptions } from "./load.ts";
+import { type LoadOptions as BuildOptions, build } from "./load.ts";
 import { open } from "./photo.ts";
 import type { Classifier, ClassifyOptions, Photo } from "./types.ts";
 
+export type { WeightsInput } from "@vitrail/hub";
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
-export type { AnyModelSpec, LoadOptions } from "./load.ts";
+export type { AnyModelSpec } from "./load.ts";
 export type { OpenSet } from "./open-set.ts";
 export type {
   Answer,
@@ -27,8 +28,11 @@ export type {
   Prediction,
 } from "./types.ts";
 
-/** Where weights come from: a folder or a file, by path or file URL, or another source of `@vitrail/hub`. */
-export type WeightsInput = string | URL | WeightsSource;
+/** Settings of {@link load}. */
+export interface LoadOptions extends BuildOptions {
+  /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
+  readonly hub?: OpenOptions;
+}
 
 /** Settings of {@link createClassifier}. */
 export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
@@ -40,11 +44,12 @@ export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
  * Loads a model alone: to look inside, to take features from, to train on. Starts the "auto" backend if none runs yet.
  *
  * @param spec which model, e.g. `vit_tiny_patch16_224`
- * @param source a weights folder or a bare checkpoint file
+ * @param source a name on the hub, an entry of the model's table, a folder, a file, an address: see `openWeights` of `@vitrail/hub`
  * @returns the model; `model.dispose()` frees its weights
  * @throws "checkpoint-mismatch" where the checkpoint is another model's or its classifier has another size
  * @example
- * const model = await load(vit_tiny_patch16_224, "path/to/folder", { numClasses: 5, onNote: console.warn });
+ * const model = await load(resnet50, resnet50.weights.a1_in1k); // an unknown tag does not compile
+ * const other = await load(vit_tiny_patch16_224, "path/to/folder", { numClasses: 5, onNote: console.warn });
  */
 export async function load<C, M extends ImageModel>(
   spec: ModelSpec<C, M>,
@@ -52,7 +57,7 @@ export async function load<C, M extends ImageModel>(
   options: LoadOptions = {},
 ): Promise<M> {
   await backendFor(undefined);
-  const weights = await openWeights(source);
+  const weights = await openWeights(source, options.hub);
   try {
     return build(spec, weights, options);
   } finally {

@@ -4,4 +4,11 @@ export type { HubErrorCode } from "./errors.ts";
 export { HubError, isHubError } from "./errors.ts";
 export { openWeights } from "./fetched.ts";
 export { nearestNames } from "./nearest.ts";
-export type { OpenOptions, Weights, WeightsSource } from "./weights.ts";
+export type {
+  DownloadProgress,
+  OpenOptions,
+  PublishedWeights,
+  Weights,
+  WeightsInput,
+  WeightsSource,
+} from "./weights.ts";
