@@ -22,6 +22,7 @@ export {
   type CompiledStep,
   compileStep,
   type StepOptions,
+  type StepPart,
   type StepResult,
   type StepSettings,
   type StepState,

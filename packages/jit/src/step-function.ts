@@ -16,6 +16,7 @@ import {
   type Tensor4D,
   type Variable,
   variableGrads,
+  where,
 } from "@vitrail/tensor";
 import { JitError } from "./errors.ts";
 import type { InputSpec } from "./trace.ts";
@@ -65,7 +66,14 @@ export interface StepShape {
   /** The distinct groups; each has scalars of its own. */
   readonly groups: readonly object[];
   readonly scalarNames: readonly string[];
+  /** What is remembered of each trained parameter: the optimiser's slots, and the gradients so far. */
+  readonly slots: readonly string[];
+  /** Gradients of several batches are summed before the optimiser sees them. */
+  readonly accumulate: boolean;
 }
+
+/** The slot that holds the gradients of the batches since the last update. */
+const SUM = "gradient_sum";
 
 export const slotName = (slot: string, name: string): string => `${slot}:${name}`;
 export const scalarName = (group: number, scalar: string): string => `${scalar}:${group}`;
@@ -73,7 +81,7 @@ export const parameterName = (name: string): string => `param:${name}`;
 export const nextName = (input: string): string => `next.${input}`;
 
 /** Sorts the model's variables: what is trained, in which group, what is a buffer. */
-export function shapeOfStep({ model, optimizer, frozen = () => false }: StepPlan): StepShape {
+export function shapeOfStep({ model, optimizer, frozen = () => false }: StepPlan, accumulate: boolean): StepShape {
   const groups: object[] = [];
   const keys: string[] = [];
   const entries = [...model.params.named()].map(([name, { variable, trainable, checkpointShape }]): StateEntry => {
@@ -88,21 +96,43 @@ export function shapeOfStep({ model, optimizer, frozen = () => false }: StepPlan
     return { name, variable, trained, group: keys.indexOf(key) };
   });
   if (groups.length === 0) throw new JitError("bad-input", "a step with nothing to train: every parameter is frozen");
-  return { entries, groups, scalarNames: Object.keys(optimizer.scalars(1, optimizer.lr, groups[0] as object)) };
+  const scalarNames = Object.keys(optimizer.scalars(1, optimizer.lr, groups[0] as object));
+  const slots = [...optimizer.slots, ...(accumulate ? [SUM] : [])];
+  return { entries, groups, scalarNames, slots, accumulate };
 }
 
-/** Inputs besides images, target and extras, in the order in which the step's function takes them. */
-export function innerInputs(
-  { optimizer }: StepPlan,
-  { entries, groups, scalarNames }: StepShape,
-): readonly InputSpec[] {
-  const scalars = groups.flatMap((_, g) => scalarNames.map((s) => ({ name: scalarName(g, s), shape: [] })));
-  const slots = entries
+/** One slot of one parameter. */
+export interface SlotEntry {
+  readonly input: string;
+  readonly shape: readonly number[];
+}
+
+export const slotsOf = ({ entries, slots }: StepShape): readonly SlotEntry[] =>
+  entries
     .filter(({ trained }) => trained)
-    .flatMap(({ name, variable }) =>
-      optimizer.slots.map((slot) => ({ name: slotName(slot, name), shape: variable.shape })),
-    );
-  return [{ name: "clip", shape: [] }, ...scalars, ...slots];
+    .flatMap(({ name, variable }) => slots.map((slot) => ({ input: slotName(slot, name), shape: variable.shape })));
+
+/** Numbers of a step besides the groups' own. */
+export interface StepNumbers {
+  /** Largest norm of the whole gradient. */
+  readonly clip: number;
+  /** With `accumulate`: what remains of the sum so far, what this batch counts, and whether the optimiser follows. */
+  readonly keep: number;
+  readonly share: number;
+  readonly apply: boolean;
+}
+
+export const numberNames = ({ accumulate }: StepShape): readonly (keyof StepNumbers)[] =>
+  accumulate ? ["clip", "keep", "share", "apply"] : ["clip"];
+
+/** Inputs besides images, target and extras, in the order in which the step's function takes them. */
+export function innerInputs(shape: StepShape): readonly InputSpec[] {
+  const { groups, scalarNames } = shape;
+  const scalars = groups.flatMap((_, g) => scalarNames.map((s) => ({ name: scalarName(g, s), shape: [] })));
+  const numbers = numberNames(shape).map((name): InputSpec => {
+    return { name, shape: [], dtype: name === "apply" ? "bool" : "float32" };
+  });
+  return [...numbers, ...scalars, ...slotsOf(shape).map(({ input, shape: dims }) => ({ name: input, shape: dims }))];
 }
 
 /** The step itself. `given` has every input by name; `rng` is what the layers draw from. */
@@ -124,19 +154,30 @@ export function runStep(
     trained.map(({ variable }) => variable),
   );
   const used = trained.filter(({ variable }) => grads[variable.name]);
-  const gradients = used.map(({ variable }) => grads[variable.name] as Tensor);
+  const scalar = (name: keyof StepNumbers) => given[name] as Tensor;
+  const gradients = used.map(({ name, variable }) => {
+    const gradient = grads[variable.name] as Tensor;
+    if (!shape.accumulate) return gradient;
+    return add(mul(given[slotName(SUM, name)] as Tensor, scalar("keep")), mul(gradient, scalar("share")));
+  });
+  /** What the optimiser says, where it is its turn. */
+  const chosen = (next: Tensor, before: Tensor): Tensor =>
+    shape.accumulate ? where(scalar("apply"), next, before) : next;
   const total = gradients.map((g) => sum(square(g)) as Tensor).reduce((a, b) => add(a, b));
   const norm = sqrt(total);
   // torch's clip_grad_norm_: never enlarges; an infinite bound leaves everything as it is.
-  const factor = minimum(div(given.clip as Tensor, add(norm, 1e-6)), 1);
+  const factor = minimum(div(scalar("clip"), add(norm, 1e-6)), 1);
   const outputs: Record<string, Tensor> = { loss: value, gradNorm: norm };
   used.forEach(({ name, variable, group }, i) => {
     const scalars = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(group, s)] as Tensor]);
     const slots = optimizer.slots.map((s): [string, Tensor] => [s, given[slotName(s, name)] as Tensor]);
     const gradient = mul(gradients[i] as Tensor, factor);
     const next = optimizer.update(variable, gradient, Object.fromEntries(slots), Object.fromEntries(scalars));
-    outputs[nextName(parameterName(name))] = next.parameter;
-    for (const slot of optimizer.slots) outputs[nextName(slotName(slot, name))] = next.slots[slot] as Tensor;
+    outputs[nextName(parameterName(name))] = chosen(next.parameter, variable);
+    for (const [slot, before] of slots) {
+      outputs[nextName(slotName(slot, name))] = chosen(next.slots[slot] as Tensor, before);
+    }
+    if (shape.accumulate) outputs[nextName(slotName(SUM, name))] = gradients[i] as Tensor;
   });
   for (const { name, variable } of shape.entries) {
     const next = updates.get(variable);

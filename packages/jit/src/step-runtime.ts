@@ -1,8 +1,8 @@
 /** What runs a training step: a session in a worker, or eager tfjs. */
-import { createRng, keep, type Rng, type Tensor, tensor, tidy, type Variable } from "@vitrail/tensor";
+import { createRng, keep, type Rng, type Tensor, tensor, tidy, type Variable, zeros } from "@vitrail/tensor";
 import type { Client } from "./runtime/client.ts";
 import type { HostTensor, HostTensors, StepReply } from "./runtime/protocol.ts";
-import { nextName, parameterName, runStep, type StepPlan, type StepShape, slotName } from "./step-function.ts";
+import { nextName, parameterName, runStep, type StepPlan, type StepShape, slotsOf } from "./step-function.ts";
 
 export interface StepRuntime {
   /** Runs a step; where a result of `guard` is not finite, the state stays as it was. */
@@ -32,13 +32,11 @@ const toHost = async (t: Tensor): Promise<HostTensor> => ({
 /** The state is the model's variables, and the optimiser's slots as tensors here. */
 export function eagerRuntime(plan: StepPlan, shape: StepShape, extras: readonly string[]): StepRuntime {
   const slots = new Map<string, Tensor>();
-  for (const { name, variable, trained } of shape.entries) {
-    if (!trained) continue;
-    for (const slot of plan.optimizer.slots) {
-      const zeros = tidy(() => keep(tensor(new Float32Array(variable.size), variable.shape)));
-      slots.set(slotName(slot, name), zeros);
-    }
-  }
+  for (const { input, shape: dims } of slotsOf(shape))
+    slots.set(
+      input,
+      tidy(() => keep(zeros([...dims]))),
+    );
   const variables = new Map<string, Variable>(shape.entries.map((e) => [parameterName(e.name), e.variable]));
 
   return {
@@ -101,5 +99,8 @@ export function eagerRuntime(plan: StepPlan, shape: StepShape, extras: readonly 
   };
 }
 
-/** The stream of a step: eager and compiled runs of the same number draw the same. */
-export const streamOfStep = (seed: number, step: number): Rng => createRng(seed).at(step);
+/** The stream of a step, and of each batch whose gradients it sums: eager and compiled runs draw the same. */
+export function streamOfStep(seed: number, step: number, part: number): Rng {
+  const stream = createRng(seed).at(step);
+  return part === 0 ? stream : stream.at(part);
+}

@@ -11,6 +11,7 @@ import type { HostTensor, HostTensors } from "./runtime/protocol.ts";
 import {
   innerInputs,
   nextName,
+  numberNames,
   parameterName,
   runStep,
   type StepPlan,
@@ -18,6 +19,7 @@ import {
   scalarName,
   shapeOfStep,
   slotName,
+  slotsOf,
 } from "./step-function.ts";
 import { eagerRuntime, type StepRuntime, streamOfStep, workerRuntime } from "./step-runtime.ts";
 import { type InputSpec, trace } from "./trace.ts";
@@ -33,12 +35,26 @@ export interface StepOptions extends EngineOptions {
   readonly extras?: readonly InputSpec[];
   /** Seeds the random draws; step i draws from `createRng(seed).at(i)`. Default 0. */
   readonly seed?: number;
+  /** Makes room for `settings.part`: gradients of several batches summed to one update. Default false. */
+  readonly accumulate?: boolean;
+}
+
+/** Which batch this is of those whose gradients are summed to one update. */
+export interface StepPart {
+  /** From 0. */
+  readonly index: number;
+  /** How many there are; each counts the same. The last one updates. */
+  readonly count: number;
 }
 
 /** What may differ from step to step without compiling again. */
 export interface StepSettings {
   /** Default: the optimiser's. */
   readonly lr?: number;
+  /** The learning rate of each group of parameters, before its own `lrScale`; 0 leaves the group as it is. Default: `lr`. */
+  readonly groupLr?: (group: object) => number;
+  /** With `accumulate`. Running statistics move with every part; images of all parts count as one batch for the rest. */
+  readonly part?: StepPart;
   /** Largest norm of all gradients together. Default: none. */
   readonly clipNorm?: number;
   /** What the layers draw from. Default: the stream of this step's number. */
@@ -62,7 +78,7 @@ export interface StepState {
 
 export interface CompiledStep {
   readonly report: EngineReport;
-  /** Steps done. */
+  /** Updates done. */
   readonly steps: number;
   /**
    * One step. The model's variables do not change until `pull`.
@@ -85,26 +101,26 @@ export interface CompiledStep {
  * update, BatchNorm's running statistics) and opens a session that keeps the state.
  */
 export async function compileStep(plan: StepPlan, options: StepOptions): Promise<CompiledStep> {
-  const { batch, extras = [], seed = 0 } = options;
+  const { batch, extras = [], seed = 0, accumulate = false } = options;
   if (!Number.isInteger(batch) || batch < 1) {
     throw new JitError("bad-input", `batch: expected 1 or more, found ${batch}; a step has no dynamic batch`);
   }
-  const shape = shapeOfStep(plan);
+  const shape = shapeOfStep(plan, accumulate);
   const target = options.target ?? { shape: [batch], dtype: "int32" as const };
   const outer: readonly InputSpec[] = [
     { name: "images", shape: [batch, ...(options.input ?? inputOf(plan))] },
     { name: "target", ...target },
     ...extras,
   ];
-  const { graph, draws } = traceStep(plan, shape, [...outer, ...innerInputs(plan, shape)], extras);
-  const turned = layOutFilters(graph, statePorts(plan, shape, graph));
+  const { graph, draws } = traceStep(plan, shape, [...outer, ...innerInputs(shape)], extras);
+  const turned = layOutFilters(graph, statePorts(shape, graph));
   optimise(graph, { contrib: true, training: true });
   const layout = (name: string) => turned.has(name);
 
   const carry = Object.fromEntries(
     graph.outputs.filter(({ name }) => name.startsWith("next.")).map(({ name }) => [name.slice("next.".length), name]),
   );
-  const initial = await initialState(plan, shape, graph, layout);
+  const initial = await initialState(shape, graph, layout);
   const { client, report } = await openSession(graph, options, { initial, carry });
   const runtime = client
     ? workerRuntime(client)
@@ -159,7 +175,7 @@ function traceStep(
 }
 
 /** For each filter: its own ports and those of what the optimiser remembers of it. */
-function statePorts({ optimizer }: StepPlan, { entries }: StepShape, graph: Graph): StatePorts[][] {
+function statePorts({ entries, slots }: StepShape, graph: Graph): StatePorts[][] {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const port = (input: string): StatePorts => {
     const output = nextName(input);
@@ -168,35 +184,41 @@ function statePorts({ optimizer }: StepPlan, { entries }: StepShape, graph: Grap
   return entries
     .filter(({ variable }) => variable.rank === 4)
     .map(({ name, trained }) => {
-      const slots = trained ? optimizer.slots.map((slot) => port(slotName(slot, name))) : [];
-      return [port(parameterName(name)), ...slots];
+      return [port(parameterName(name)), ...(trained ? slots.map((slot) => port(slotName(slot, name))) : [])];
     });
+}
+
+function checkRate(lr: number): number {
+  if (lr >= 0 && lr < Number.POSITIVE_INFINITY) return lr;
+  throw new JitError("bad-input", `lr: expected 0 or more, found ${lr}`);
+}
+
+function partOf({ part }: StepSettings, { accumulate }: StepShape): StepPart {
+  if (!part) return { index: 0, count: 1 };
+  if (!accumulate) throw new JitError("bad-input", "part: the step was compiled without accumulate: true");
+  const { index, count } = part;
+  const fits = Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count;
+  if (!fits) throw new JitError("bad-input", `part: expected an index from 0 below count, found ${index} of ${count}`);
+  return part;
 }
 
 const OIHW = [3, 2, 0, 1];
 const HWIO = [2, 3, 1, 0];
 
-async function initialState(
-  { optimizer }: StepPlan,
-  { entries }: StepShape,
-  graph: Graph,
-  layout: (name: string) => boolean,
-): Promise<HostTensors> {
+async function initialState(shape: StepShape, graph: Graph, layout: (name: string) => boolean): Promise<HostTensors> {
   const ports = new Map(graph.inputs.map(({ name, value }) => [name, value]));
   const state: Record<string, HostTensor> = {};
-  for (const { name, variable, trained } of entries) {
+  for (const { name, variable } of shape.entries) {
     const input = parameterName(name);
     const value = ports.get(input);
-    if (value) {
-      const data = (await variable.data()) as Float32Array;
-      const laidOut = layout(input) ? permuteValues(data, variable.shape, OIHW) : data.slice();
-      state[input] = { type: "float32", dims: value.shape, data: laidOut };
-    }
-    for (const slot of trained ? optimizer.slots : []) {
-      const port = ports.get(slotName(slot, name));
-      if (port)
-        state[slotName(slot, name)] = { type: "float32", dims: port.shape, data: new Float32Array(sizeOf(port.shape)) };
-    }
+    if (!value) continue;
+    const data = (await variable.data()) as Float32Array;
+    const laidOut = layout(input) ? permuteValues(data, variable.shape, OIHW) : data.slice();
+    state[input] = { type: "float32", dims: value.shape, data: laidOut };
+  }
+  for (const { input } of slotsOf(shape)) {
+    const port = ports.get(input);
+    if (port) state[input] = { type: "float32", dims: port.shape, data: new Float32Array(sizeOf(port.shape)) };
   }
   return state;
 }
@@ -216,24 +238,20 @@ interface Parts {
 function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: Parts): CompiledStep {
   const { optimizer } = plan;
   let steps = 0;
-  let busy = false;
+  let busy: Promise<unknown> | undefined;
   let disposed = false;
   const parameters = shape.entries.map((entry) => ({ ...entry, input: parameterName(entry.name) }));
-  const slots = shape.entries
-    .filter(({ trained }) => trained)
-    .flatMap(({ name, variable }) =>
-      optimizer.slots.map((slot) => ({ input: slotName(slot, name), shape: variable.shape })),
-    );
 
   /** One use at a time: a step reads and replaces the state. */
   const alone = async <T>(use: () => Promise<T>): Promise<T> => {
     if (disposed) throw new JitError("disposed", "the step was disposed: compile it again");
     if (busy) throw new JitError("busy", "a step is under way on this state: await it first");
-    busy = true;
+    const using = use();
+    busy = using.catch(() => undefined);
     try {
-      return await use();
+      return await using;
     } finally {
-      busy = false;
+      busy = undefined;
     }
   };
 
@@ -270,22 +288,27 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: 
     settings: StepSettings,
   ): Promise<StepResult> => {
     const { lr = optimizer.lr, clipNorm = Number.POSITIVE_INFINITY, extras = {} } = settings;
-    if (!(lr >= 0 && lr < Number.POSITIVE_INFINITY))
-      throw new JitError("bad-input", `lr: expected 0 or more, found ${lr}`);
+    const { index, count } = partOf(settings, shape);
     if (!(clipNorm > 0)) throw new JitError("bad-input", `clipNorm: expected more than 0, found ${clipNorm}`);
     const feeds: Record<string, HostTensor> = {};
     for (const spec of outer) {
       const value = spec.name === "images" ? images : spec.name === "target" ? target : extras[spec.name];
       feeds[spec.name] = await feed(spec, value);
     }
-    const scalar = (value: number): HostTensor => ({ type: "float32", dims: [], data: Float32Array.of(value) });
-    feeds.clip = scalar(clipNorm);
+    const scalar = (value: number | boolean): HostTensor =>
+      typeof value === "boolean"
+        ? { type: "bool", dims: [], data: Uint8Array.of(value ? 1 : 0) }
+        : { type: "float32", dims: [], data: Float32Array.of(value) };
+    const last = index === count - 1;
+    const numbers = { clip: clipNorm, keep: index === 0 ? 0 : 1, share: 1 / count, apply: last };
+    for (const name of numberNames(shape)) feeds[name] = scalar(numbers[name]);
     shape.groups.forEach((group, g) => {
-      for (const [name, value] of Object.entries(optimizer.scalars(steps + 1, lr, group))) {
+      const rate = checkRate(settings.groupLr?.(group) ?? lr);
+      for (const [name, value] of Object.entries(optimizer.scalars(steps + 1, rate, group))) {
         feeds[scalarName(g, name)] = scalar(value);
       }
     });
-    const rng = settings.rng ?? streamOfStep(seed, steps);
+    const rng = settings.rng ?? streamOfStep(seed, steps, index);
     if (report.engine !== "tfjs") {
       for (const [name, draw] of draws)
         feeds[name] = { type: "float32", dims: draw.shape, data: draw.recipe(rng).slice() };
@@ -296,11 +319,14 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: 
       const found = `loss ${loss} and gradient norm ${gradNorm}`;
       throw new JitError("not-finite", `step ${steps + 1} gave ${found}; the parameters keep their last good values`);
     }
-    steps++;
+    if (last) steps++;
     return { loss, gradNorm };
   };
 
-  const everything = [...parameters.map(({ input, variable }) => ({ input, shape: variable.shape })), ...slots];
+  const everything = [
+    ...parameters.map(({ input, variable }) => ({ input, shape: variable.shape })),
+    ...slotsOf(shape),
+  ];
   return {
     report,
     get steps() {
@@ -351,6 +377,7 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: 
     async dispose() {
       if (disposed) return;
       disposed = true;
+      await busy;
       await runtime.close();
     },
   };

@@ -1,5 +1,8 @@
 /** What the tests share: a graph run in this thread, without a worker. */
+import type { ImageModel, ModelSpec } from "@vitrail/layers";
+import { ResNet, resnet18, resnet20_cifar, resnet50 } from "@vitrail/resnet";
 import type { Tensor } from "@vitrail/tensor";
+import { hybridSpec, vit_tiny_patch16_224 } from "@vitrail/vit";
 import ort from "onnxruntime-node";
 import type { Graph } from "./ir.ts";
 import { encodeOnnx } from "./onnx.ts";
@@ -47,4 +50,36 @@ export function traced(
   const graph = trace(f, inputs);
   pass(graph);
   return graph;
+}
+
+export type AnySpec = ModelSpec<object, ImageModel>;
+
+/** The networks of tooling/goldens/steps.py: every kind of block, a few channels. */
+export function smallNetworks() {
+  const any = (spec: unknown): AnySpec => spec as AnySpec;
+  return {
+    basic: any({ ...resnet18, config: { block: "basic", layers: [2, 1, 1, 1], width: 4, numClasses: 5 } }),
+    bottleneck: any({ ...resnet50, config: { block: "bottleneck", layers: [1, 2, 1, 1], width: 3, numClasses: 5 } }),
+    cifar: any({ ...resnet20_cifar, config: { blocks: 2, width: 4, numClasses: 10 } }),
+    hybrid: any(
+      hybridSpec(
+        "hybrid",
+        {
+          imgSize: [64, 32],
+          patchSize: 2,
+          embedDim: 24,
+          depth: 2,
+          numHeads: 3,
+          mlpRatio: 4,
+          numClasses: 5,
+          backbone: (p) => new ResNet(p, { block: "basic", layers: [1, 1, 1], width: 4, numClasses: 0 }),
+        },
+        resnet18.preprocess,
+      ),
+    ),
+    vit: any({
+      ...vit_tiny_patch16_224,
+      config: { imgSize: [32, 24], patchSize: 8, embedDim: 24, depth: 2, numHeads: 3, mlpRatio: 4, numClasses: 5 },
+    }),
+  };
 }
