@@ -129,5 +129,5 @@ const VALUES = {
   // a string, or a list of fields, which is passed over up to the next key
   descr: /^(?:(['"])([^'"\\]{0,100})\1|\[[^{}]*?\](?=\s*,\s*['"](?:fortran_order|shape)['"]|\s*,?\s*$))/,
   fortran_order: /^(True|False)/,
-  shape: /^\(((?:\s*\d{1,16}L?\s*,)*(?:\s*\d{1,16}L?\s*)?)\)/,
+  shape: /^\(((?:\s*\d{1,16}L?\s*,)*(?:\s*\d{1,16}L?)?)\s*\)/,
 } as const;

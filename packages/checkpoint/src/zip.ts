@@ -17,6 +17,9 @@ export interface ZipEntry {
 
 /** Bytes of a directory that are read at most: a million entries of torch take less. */
 const MAX_DIRECTORY = 256 * 2 ** 20;
+/** What the deflated entries of an archive may unpack to: so many bytes, or so many times the archive. Weights hardly shrink. */
+const MAX_INFLATED = 256 * 2 ** 20;
+const MAX_RATIO = 100;
 const END = 22; // of the end record without its comment
 const U16 = 0xffff;
 const U32 = 0xffffffff;
@@ -34,6 +37,7 @@ export function readZip(file: Storage, name?: string): Map<string, ZipEntry> {
   const entries = new Map<string, ZipEntry>();
   const spans: { name: string; begin: number; end: number }[] = [];
   let at = 0;
+  let inflated = 0;
   for (let i = 0; i < end.count; i++) {
     if (at + 46 > bytes.byteLength || view.getUint32(at, true) !== 0x02014b50) {
       bad(name, `its directory promises ${end.count} entries and breaks off after ${i}`);
@@ -41,6 +45,11 @@ export function readZip(file: Storage, name?: string): Map<string, ZipEntry> {
     const entry = readEntry(view, bytes, at, name);
     at += entry.length;
     if (entry.name.endsWith("/")) continue; // a folder
+    // Nothing is unpacked to a disk here, but such a name is no checkpoint's, and somebody may make a path of it.
+    if (/^[/\\]|^[a-z]:|(^|[/\\])\.\.([/\\]|$)|\0/i.test(entry.name)) {
+      bad(name, `its entry ${quote(entry.name)} leads out of the archive`);
+    }
+    if (entry.method !== 0) inflated += entry.size;
     if (entries.has(entry.name)) {
       throw new CheckpointError("duplicate-name", `the archive has two files named ${quote(entry.name)}`, name);
     }
@@ -57,6 +66,13 @@ export function readZip(file: Storage, name?: string): Map<string, ZipEntry> {
       size: entry.size,
       open: () => openEntry(file, entry, end.begin, name),
     });
+  }
+  if (inflated > Math.max(MAX_INFLATED, MAX_RATIO * file.byteLength)) {
+    throw new CheckpointError(
+      "bad-archive",
+      `the zip archive of ${file.byteLength} bytes claims to unpack to ${inflated}: it is made to fill the memory, or holds little but zeros; save it without compression`,
+      name,
+    );
   }
   spans.sort((a, b) => a.begin - b.begin);
   for (let i = 1; i < spans.length; i++) {
