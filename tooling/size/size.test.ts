@@ -55,7 +55,7 @@ for (const { folder, entries, workspace, mustNotAppear } of limits) {
         expect(callsAtTop(code)).toEqual([]);
       });
 
-      test("exports what its list says (npx vitest run -u tooling/size writes the list)", async () => {
+      test("exports what its list says (npx vitest run tooling/size -u writes the list)", async () => {
         exported ??= exportsOf(declarations);
         const list = `exports/${name.split("/").pop()}${file === "index.js" ? "" : `.${file.replace(".js", "")}`}.txt`;
         await expect(exported.get(types)).toMatchFileSnapshot(list);
