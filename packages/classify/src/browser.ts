@@ -12,6 +12,7 @@ import { open } from "./photo.ts";
 import type { Classifier } from "./types.ts";
 
 export type { WeightsInput } from "@vitrail/hub";
+export type { EngineInfo } from "./engine.ts";
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
 export type { AnyModelSpec } from "./load.ts";
 export type { OpenSet } from "./open-set.ts";
@@ -52,7 +53,7 @@ export async function load<C, M extends ImageModel>(
 
 /** Makes a classifier; see the entry for Node. Run it in a worker, so that the page stays alive during a forward pass. */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  return createClassifierOn({ openWeights, preprocessor }, options);
+  return createClassifierOn({ openWeights, preprocessor, jit: () => undefined }, options);
 }
 
 function preprocessor(preprocess: Preprocess): Preprocessor {

@@ -2,14 +2,15 @@ import type { OpenOptions, Weights } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf, type Preprocessor } from "./classifier.ts";
+import { compiledRunner, type EngineChoice, eagerRunner, engineFor, type Jit } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { resolveLabels } from "./labels.ts";
 import { type AnyModelSpec, build } from "./load.ts";
 import { parseOpenSet } from "./open-set.ts";
-import type { Classifier } from "./types.ts";
+import type { Classifier, Photo } from "./types.ts";
 
 /** Settings of `createClassifier`. `W` is what the platform opens weights from. */
-export interface ClassifierOptions<W> {
+export interface ClassifierOptions<W> extends EngineChoice {
   /** The model. Without it, the weights' config.json names one of `models`. */
   readonly model?: AnyModelSpec;
   /** The models that a config.json may name, e.g. `{ ...resnetModels, ...vitModels }`. */
@@ -22,12 +23,14 @@ export interface ClassifierOptions<W> {
   /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
   readonly hub?: OpenOptions;
   /**
-   * What computes: see `useBackend` of `@vitrail/tensor`. It holds for the whole program, so the default is the backend that runs
-   * already, and "auto" where none does.
+   * What engine tfjs computes on: see `useBackend` of `@vitrail/tensor`. It holds for the whole program, so the default is the backend
+   * that runs already, and "auto" where none does. Naming one asks for engine tfjs.
    */
   readonly backend?: BackendName | "auto";
   /** Passed to `useBackend`: in browsers, where the `.wasm` files are. */
   readonly backendOptions?: BackendOptions;
+  /** Some dozens of photos of the kind to be classified, for precision "int8": with them convolutions compute in eight bits, too. */
+  readonly calibration?: Iterable<Photo> | undefined;
   /** Told, in one line each, what was decided for you: default preprocessing, labels by index. */
   readonly onNote?: (message: string) => void;
 }
@@ -36,25 +39,38 @@ export interface ClassifierOptions<W> {
 export interface Platform<W> {
   openWeights(weights: W, options: OpenOptions): Promise<Weights>;
   preprocessor(preprocess: Preprocess): Preprocessor;
+  /** What traces and compiles; undefined where models run on tfjs only. */
+  jit(): Promise<Jit> | undefined;
 }
 
 /** `createClassifier` of either entry. */
 export async function createClassifierOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Classifier> {
-  const { onNote = () => {} } = options;
-  // Both wait on the disk or the network: side by side.
-  const [backend, opened] = await Promise.allSettled([
+  const { onNote = () => {}, precision = "fp32" } = options;
+  const engine = engineFor(options, options.backend);
+  // All wait on the disk or the network: side by side.
+  const [backend, opened, loaded] = await Promise.allSettled([
     backendFor(options.backend, options.backendOptions),
     platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
+    engine === "tfjs" ? undefined : platform.jit(),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
   let model: ImageModel | undefined;
+  let preprocessor: Preprocessor | undefined;
   try {
     if (backend.status === "rejected") throw backend.reason;
+    if (loaded.status === "rejected") throw loaded.reason;
+    const jit = loaded.value;
+    if (!jit && engine !== "auto" && engine !== "tfjs") {
+      throw new ClassifyError("bad-option", `engine ${engine} is not there on this platform: expected tfjs`);
+    }
     const spec = specFor(options, weights);
+    for (const note of weights.notes) onNote(`${weights.id}: ${note}`);
     const { config } = weights;
     const openSet = parseOpenSet(config?.openSet);
-    model = build(spec, weights);
+    // For a session the weights stay on the host: they never pass through a tfjs backend.
+    const make = () => build(spec, weights);
+    model = jit ? jit.hostTensors(make) : make();
     if (model.numClasses === 0) {
       throw new ClassifyError("no-model", `${weights.id} holds no classifier (0 classes): give weights with one`);
     }
@@ -65,14 +81,29 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
     }
     const preprocess = config?.preprocess ?? spec.preprocess;
     const labels = await resolveLabels(namesOf(config), model.numClasses, onNote);
-    const preprocessor = platform.preprocessor(preprocess);
-    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, report: backend.value, preprocessor });
+    preprocessor = platform.preprocessor(preprocess);
+    const [, height, width] = preprocess.inputSize;
+    const calibration = options.calibration && prepared(options.calibration, preprocessor);
+    const runner = jit
+      ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration })
+      : eagerRunner(model, [height, width], {
+          reason: engine === "tfjs" ? "asked for" : "the only one here",
+          tried: [],
+        });
+    const report = backend.value;
+    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, report, preprocessor, runner });
   } catch (error) {
     model?.dispose();
+    await preprocessor?.dispose();
     throw error;
   } finally {
     weights.close();
   }
+}
+
+/** Photos as the model's input, one by one. */
+async function* prepared(photos: Iterable<Photo>, preprocessor: Preprocessor): AsyncGenerator<Float32Array> {
+  for (const photo of photos) yield await preprocessor.prepare(photo, {});
 }
 
 /** The backend asked for; without a wish the one that runs already, so that no other model is moved. */

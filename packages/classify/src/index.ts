@@ -14,6 +14,7 @@ import { open } from "./photo.ts";
 import type { Classifier, ClassifyOptions, Photo } from "./types.ts";
 
 export type { WeightsInput } from "@vitrail/hub";
+export type { EngineInfo } from "./engine.ts";
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
 export type { AnyModelSpec } from "./load.ts";
 export type { OpenSet } from "./open-set.ts";
@@ -76,7 +77,11 @@ export async function load<C, M extends ImageModel>(
  */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
   const { threads } = options;
-  return createClassifierOn({ openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads) }, options);
+  const jit = () => import("@vitrail/jit"); // only where it is asked for
+  return createClassifierOn(
+    { openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads), jit },
+    options,
+  );
 }
 
 /** Settings that a pool of threads is made with: calls that share them share a pool. */

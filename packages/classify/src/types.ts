@@ -1,6 +1,7 @@
 import type { Image } from "@vitrail/data";
 import type { ImageModel } from "@vitrail/layers";
 import type { BackendReport } from "@vitrail/tensor";
+import type { EngineInfo } from "./engine.ts";
 
 /** What a browser's canvas gives: RGBA, 8 bits, row by row. Alpha is dropped, not multiplied in. */
 export interface ImageDataLike {
@@ -66,8 +67,10 @@ export interface Classifier {
   readonly model: ImageModel;
   /** The class names, by index. */
   readonly labels: readonly string[];
-  /** The backend that runs it, and why it was chosen. */
+  /** The tfjs backend, and why it was chosen; it computes the forward pass only where `engine` is tfjs. */
   readonly report: BackendReport;
+  /** What runs the forward pass, and why. */
+  readonly engine: EngineInfo;
   /** One photo: its best classes. Several photos: the same for each, in their order; one that fails rejects the call and is named. */
   classify(photo: Photo, options?: ClassifyOptions): Promise<readonly Prediction[]>;
   classify(photos: readonly Photo[], options?: ClassifyOptions): Promise<readonly (readonly Prediction[])[]>;

@@ -93,11 +93,11 @@ async function int8(
   const layers = layersOf(graph);
   if (calibration.length === 0) {
     const products = layers.filter(({ node }) => node.op !== "Conv");
-    if (products.length === 0) {
-      throw new JitError(
-        "bad-input",
-        "int8: a model of convolutions needs calibration, some dozens of real inputs; found none",
-      );
+    const work = (of: typeof layers) => of.reduce((n, { macs }) => n + macs, 0);
+    if (work(products) < work(layers) / 2) {
+      const message =
+        "int8: convolutions do most of this model's work and need calibration, some dozens of real inputs";
+      throw new JitError("bad-input", `${message}; found none`);
     }
     const plan: Int8Plan = {
       layers: new Map(products.map(({ node }) => [node, "dynamic"])),

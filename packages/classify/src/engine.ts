@@ -1,0 +1,110 @@
+import type { Compiled, EngineName, Precision } from "@vitrail/jit";
+import type { ImageModel } from "@vitrail/layers";
+import { type Tensor4D, tensor4d, tidy } from "@vitrail/tensor";
+import { ClassifyError } from "./errors.ts";
+
+/** What runs the forward pass, and why: `ort` is onnxruntime-node, `ort-web` onnxruntime-web, `tfjs` the tfjs backend. */
+export interface EngineInfo {
+  readonly name: EngineName;
+  /** ONNX Runtime's execution provider; undefined for tfjs. */
+  readonly provider: string | undefined;
+  readonly reason: string;
+  /** What came first and could not be taken. */
+  readonly tried: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Which engine, and how precisely it computes. */
+export interface EngineChoice {
+  /**
+   * Default "auto": the model is traced once and runs in `onnxruntime-node`, else in `onnxruntime-web`, whichever is installed, off the
+   * calling thread; else on tfjs. "tfjs" where `backend` is given.
+   */
+  readonly engine?: EngineName | "auto";
+  /**
+   * Default "fp32". "int8" needs ONNX Runtime; without `calibration` it rounds matrix products only, by the range of each batch.
+   * "fp16" rounds the weights to half precision.
+   */
+  readonly precision?: Precision;
+}
+
+/** A forward pass on host values. */
+export interface Runner {
+  readonly engine: EngineInfo;
+  /** Images `[n, height, width, 3]` to logits `[n, classes]`. */
+  run(values: Float32Array, n: number): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** The functions of `@vitrail/jit` that a platform has. */
+export type Jit = Pick<typeof import("@vitrail/jit"), "compile" | "quantize" | "hostTensors">;
+
+/** Checks that engine, precision and backend go together, and gives the engine. */
+export function engineFor({ engine, precision }: EngineChoice, backend: string | undefined): EngineName | "auto" {
+  const chosen = engine ?? (backend === undefined ? "auto" : "tfjs");
+  const engines = ["auto", "ort", "ort-web", "tfjs"];
+  if (!engines.includes(chosen)) throw bad(`engine ${chosen}: expected ${engines.join(", ")}`);
+  const precisions = ["fp32", "fp16", "int8"];
+  if (precision !== undefined && !precisions.includes(precision)) {
+    throw bad(`precision ${precision}: expected ${precisions.join(", ")}`);
+  }
+  if (backend !== undefined && chosen !== "tfjs") {
+    throw bad(`backend ${backend} is one of engine tfjs, found engine ${chosen}: leave one of the two out`);
+  }
+  if (chosen === "tfjs" && precision !== undefined && precision !== "fp32") {
+    throw bad(`precision ${precision} needs engine ort or ort-web; tfjs computes in fp32`);
+  }
+  return chosen;
+}
+
+const bad = (message: string) => new ClassifyError("bad-option", message);
+
+/** The model as it is written, on the tfjs backend. */
+export function eagerRunner(
+  model: ImageModel,
+  [height, width]: readonly [number, number],
+  why: Pick<EngineInfo, "reason" | "tried">,
+): Runner {
+  return {
+    engine: { name: "tfjs", provider: undefined, ...why },
+    async run(values, n) {
+      // tidy is synchronous: no other call's tensors can come between.
+      const logits = tidy(() => model.forward(tensor4d(values, [n, height, width, 3]) as Tensor4D));
+      try {
+        return (await logits.data()) as Float32Array;
+      } finally {
+        logits.dispose();
+      }
+    },
+    async dispose() {},
+  };
+}
+
+/** The model traced, compressed where asked, and in a session of its own. "auto" falls back to tfjs with the reason. */
+export async function compiledRunner(
+  jit: Jit,
+  model: ImageModel,
+  [height, width]: readonly [number, number],
+  choice: { engine: EngineName | "auto"; precision: Precision; calibration: AsyncIterable<Float32Array> | undefined },
+): Promise<Runner> {
+  const { engine, precision, calibration } = choice;
+  const options = { input: [null, height, width, 3], engine };
+  let compiled: Compiled;
+  try {
+    compiled = await jit.compile(
+      precision === "fp32" ? model : await jit.quantize(model, { ...options, precision, calibration }),
+      options,
+    );
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    // A model of the user's own may do what cannot be traced: as it is written it runs all the same.
+    if (engine !== "auto" || precision !== "fp32" || !code?.startsWith("trace-")) throw error;
+    const tried = [{ name: "ort", reason: message }];
+    return eagerRunner(model, [height, width], { reason: "the model cannot be traced", tried });
+  }
+  const { engine: name, provider, reason, tried } = compiled.report;
+  return {
+    engine: { name, provider, reason, tried },
+    run: (values) => compiled.run(values),
+    dispose: () => compiled.dispose(),
+  };
+}
