@@ -2,13 +2,13 @@ import { fileURLToPath } from "node:url";
 import { count, percent } from "./commands/classify.ts";
 import { entriesOf } from "./files.ts";
 import { endQuietlyOnClosedPipe, print, say, table } from "./io.ts";
-import { openClassifier } from "./open-classifier.ts";
+import { openBox } from "./open-classifier.ts";
 
 /** `npm run demo`: the sample photos through the model in the box, a line each: file, label, probability. */
 endQuietlyOnClosedPipe();
 const folder = fileURLToPath(new URL("../photos", import.meta.url));
 const entries = (await entriesOf([folder], () => {})).filter((entry) => entry.error === undefined);
-const classifier = await openClassifier({ backend: "auto", threads: 0 }, say);
+const classifier = await openBox({ backend: "auto", threads: 0 }, say);
 const rows: string[][] = [];
 for await (const outcome of classifier.each(entries.map(({ path }) => path))) {
   if (outcome.error) throw outcome.error;

@@ -1,4 +1,6 @@
 import type { AnyModelSpec } from "@vitrail/classify";
+import type { PublishedWeights } from "@vitrail/hub";
+import type { WeightsSpec } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { vitModels } from "@vitrail/vit";
 import { didYouMean } from "./suggest.ts";
@@ -15,5 +17,36 @@ export function modelNamed(name: string, where = "--model"): AnyModelSpec {
   if (spec) return spec;
   throw new UserError(
     `${where}: no model is called ${JSON.stringify(name)}.${didYouMean(plain, Object.keys(models))} "vitrail models" lists them all`,
+  );
+}
+
+/** Every published checkpoint: `resnet50.a1_in1k`, … */
+export function checkpointNames(): string[] {
+  return Object.values(models).flatMap(({ name, weights }) => Object.keys(weights).map((tag) => `${name}.${tag}`));
+}
+
+/** A name that is looked for on the hub as it stands: `org/repo`, `org/repo@revision`. */
+export function isRepo(name: string): boolean {
+  return /^hf(-hub|_hub)?:|\//.test(name);
+}
+
+/**
+ * The published checkpoint that a name means: `resnet50.a1_in1k`, or `resnet50` for timm's default of that model.
+ *
+ * @throws UserError with the nearest names
+ */
+export function publishedNamed(name: string, where = "--model"): WeightsSpec & PublishedWeights {
+  const spec = modelNamed(name, where);
+  const tag = name.includes(".") ? name.slice(name.indexOf(".") + 1) : undefined;
+  const found = tag === undefined ? Object.values(spec.weights)[0] : spec.weights[tag];
+  if (found) return found;
+  if (tag === undefined) {
+    throw new UserError(`${where} ${name}: nobody has published weights of it; give yours with --weights`);
+  }
+  const known = checkpointNames();
+  const own = known.filter((one) => one.startsWith(`${spec.name}.`));
+  throw new UserError(
+    `${where}: ${spec.name} has no published checkpoint ${JSON.stringify(tag)}.${didYouMean(name, own.length > 0 ? own : known)} ` +
+      `"vitrail models" lists them; timm/${name} asks the hub all the same`,
   );
 }

@@ -1,60 +1,87 @@
-import { type Classifier, createClassifier } from "@vitrail/classify";
+import { type Classifier, type ClassifierOptions, createClassifier } from "@vitrail/classify";
+import { isHubError } from "@vitrail/hub";
 import { BOX_MODEL, boxFolder } from "./box.ts";
-import { modelNamed, models } from "./models-table.ts";
+import { fetching } from "./fetching.ts";
+import { isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { didYouMean } from "./suggest.ts";
 import { UserError } from "./user-error.ts";
+
+/** What classifies where nothing else is asked for; docs/decisions/0011-hub.md says why this one. */
+export const DEFAULT_MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k";
 
 /** Which model to open, as asked on the command line. */
 export interface ModelChoice {
   readonly model?: string;
   readonly weights?: string;
   readonly backend: string;
+  /** Never ask the network. */
+  readonly offline?: boolean | undefined;
   /** 0 prepares photos on the main thread: for a few of them that is sooner done than threads are started. */
   readonly threads?: number | undefined;
 }
 
-/** Opens the asked model, or the one in the box, and says on `onNote` what was decided. */
-export async function openClassifier(choice: ModelChoice, onNote: (line: string) => void): Promise<Classifier> {
-  const common = {
-    backend: choice.backend as "auto", // useBackend says which names there are
-    onNote,
-    ...(choice.threads === undefined ? {} : { threads: choice.threads }),
-  };
-  const model = choice.model === undefined ? undefined : modelNamed(choice.model);
-  if (choice.weights === undefined) {
-    if (model && model.name !== BOX_MODEL) {
-      throw new UserError(
-        `--model ${model.name}: its weights are not in the box; give --weights PATH, a folder with config.json and model.safetensors` +
-          `${hint(model)}`,
-      );
-    }
-    const classifier = await createClassifier({ models, weights: boxFolder(), ...common });
+type Note = (line: string) => void;
+
+/** Opens the asked model or the default, fetched where it is not cached, and says on `onNote` what was decided. */
+export async function openClassifier(choice: ModelChoice, onNote: Note): Promise<Classifier> {
+  const { model, weights } = choice;
+  if (weights !== undefined) {
+    return open(choice, onNote, model === undefined ? { models, weights } : { model: modelNamed(model), weights });
+  }
+  if (model === undefined) return openDefault(choice, onNote);
+  if (isRepo(model)) return open(choice, onNote, { models, weights: model });
+  if (model === BOX_MODEL) return openBox(choice, onNote);
+  const published = publishedNamed(model);
+  if (!model.includes(".")) onNote(`--model ${model}: taking ${model}.${published.tag}, timm's default`);
+  return open(choice, onNote, { models, weights: published });
+}
+
+/** The model in the box: always here, and never asks the network. */
+export async function openBox(choice: ModelChoice, onNote: Note): Promise<Classifier> {
+  const classifier = await createClassifier({ models, weights: boxFolder(), ...common(choice, onNote) });
+  onNote(
+    `The model in the box, ${classifier.name}, tells ${classifier.labels.length === 10 ? "ten" : classifier.labels.length} things apart: ` +
+      `${classifier.labels.join(", ")}.`,
+  );
+  return classifier;
+}
+
+/** The default where it is cached or can be fetched, else the model in the box: without a network that is known in a moment. */
+async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifier> {
+  const weights = publishedNamed(DEFAULT_MODEL);
+  try {
+    return await open(choice, onNote, { models, weights, hub: { connectTimeout: 3000, retries: 1 } });
+  } catch (error) {
+    if (!isHubError(error)) throw error;
+    onNote(`The default model, ${DEFAULT_MODEL}, is not cached and cannot be fetched: ${error.message}.`);
+    const classifier = await openBox(choice, onNote);
     onNote(
-      `The model in the box, ${classifier.name}, tells ${classifier.labels.length === 10 ? "ten" : classifier.labels.length} things apart: ` +
-        `${classifier.labels.join(", ")}.`,
-    );
-    onNote(
-      "For ImageNet's 1000 classes give the folder of an ImageNet model (config.json and model.safetensors), " +
-        "e.g. --weights path/to/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+      `For ImageNet's 1000 classes run "vitrail download ${DEFAULT_MODEL}" once with a network, or give a folder with --weights.`,
     );
     return classifier;
   }
+}
+
+async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions): Promise<Classifier> {
+  const fetched = fetching(choice);
   try {
-    return await createClassifier({ ...(model ? { model } : { models }), weights: choice.weights, ...common });
+    return await createClassifier({ ...what, ...common(choice, onNote), hub: { ...fetched, ...what.hub } });
   } catch (error) {
-    if ((error as { code?: unknown }).code === "unknown-model") {
-      const { message } = error as Error;
-      const named = /architecture "([^"]*)"/.exec(message)?.[1] ?? "";
-      throw new UserError(
-        `${message}.${didYouMean(named, Object.keys(models))} "vitrail models" lists those that can be built`,
-      );
-    }
-    throw error;
+    if ((error as { code?: unknown }).code !== "unknown-model") throw error;
+    const { message } = error as Error;
+    const named = /architecture "([^"]*)"/.exec(message)?.[1] ?? "";
+    throw new UserError(
+      `${message}.${didYouMean(named, Object.keys(models))} "vitrail models" lists those that can be built`,
+    );
+  } finally {
+    fetched.done();
   }
 }
 
-/** Where such weights can be had. */
-function hint(model: { weights: Readonly<Record<string, { hubId: string }>> }): string {
-  const [first] = Object.values(model.weights);
-  return first ? ` (https://huggingface.co/${first.hubId}/tree/main has both)` : "";
+function common({ backend, threads }: ModelChoice, onNote: Note) {
+  return {
+    backend: backend as "auto", // useBackend says which names there are
+    onNote,
+    ...(threads === undefined ? {} : { threads }),
+  };
 }

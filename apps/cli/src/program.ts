@@ -19,11 +19,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .command("classify")
     .description("the most probable classes of photos, or of the images directly in a folder")
     .argument("<image|folder...>", "photos and folders, answered in this order; - reads one photo from stdin")
-    .option("-m, --model <name>", "the model (default: what the weights' config.json names); see vitrail models")
     .option(
-      "-w, --weights <path>",
-      "a folder with config.json and a checkpoint, or a bare .safetensors file with --model",
+      "-m, --model <name>",
+      "a model or a checkpoint (resnet50, resnet50.a1_in1k, org/repo@revision); see vitrail models",
     )
+    .option("-w, --weights <source>", "a folder, a file (with --model), an address, or a name on the hub")
+    .option("--offline", "never ask the network")
     .option("-t, --top <n>", "how many classes a photo", wholeNumber, 5)
     .option("-b, --backend <name>", "auto, tfjs-node-gpu, tfjs-node, wasm or cpu", "auto")
     .option("--max-pixels <n>", "refuse photos with more pixels than this", wholeNumber, 178_956_970)
@@ -32,6 +33,47 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (paths: string[], options) => {
       const { classify } = await import("./commands/classify.ts");
       status = await classify(paths, options);
+    });
+
+  program
+    .command("download")
+    .description("fetch weights into the cache, verified; files that are there already are kept")
+    .argument("<id>", "resnet50.a1_in1k, org/repo, org/repo@revision, or https://…/x.safetensors#sha256=…")
+    .option("--json", "print one JSON document")
+    .action(async (id: string, options) => {
+      const { download } = await import("./commands/download.ts");
+      status = await download(id, options);
+    });
+
+  const cache = program
+    .command("cache")
+    .description("the cache of weights, which Python's huggingface_hub shares")
+    .helpCommand(false);
+  cache
+    .command("list")
+    .description("what is in it")
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { list } = await import("./commands/cache.ts");
+      status = list(options);
+    });
+  cache
+    .command("verify")
+    .description("hold every file against the hash that its name is")
+    .option("--remove", "take what is damaged away, so that the next use fetches it anew")
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { verify } = await import("./commands/cache.ts");
+      status = await verify(options);
+    });
+  cache
+    .command("prune")
+    .description("free what nothing needs: commits without a branch or tag, half downloads older than an hour")
+    .option("--dry-run", "only say what would go")
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { prune } = await import("./commands/cache.ts");
+      status = prune(options);
     });
 
   program
@@ -46,15 +88,16 @@ export async function main(args: readonly string[]): Promise<number> {
 
   program
     .command("info")
-    .description("what is in a checkpoint file or weights folder")
-    .argument("<weights>", "a .safetensors file or a folder")
+    .description("what is in a checkpoint file, a weights folder or a repository of the hub")
+    .argument("<weights>", "a file, a folder, an address, or a name on the hub")
+    .option("--offline", "never ask the network")
     .option("--json", "print one JSON document")
     .action(async (path: string, options) => {
       const { info } = await import("./commands/info.ts");
       status = await info(path, options);
     });
 
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands, ...cache.commands]) command.exitOverride();
   if (args.length === 0) {
     print(program.helpInformation().trimEnd());
     return 1;

@@ -9,10 +9,11 @@ const app = fileURLToPath(new URL("..", import.meta.url));
  * The command as one folder of plain JavaScript, from source: tests need no build before them. The workspace's own packages go in;
  * packages from npm stay outside, by the path that the importing package finds them at, because ours may not see theirs.
  *
+ * @param folder below apps/cli; test files that run side by side need their own
  * @returns the folder of `vitrail.js` and `demo.js`, one level below apps/cli, as dist is
  */
-export async function bundleCommand(): Promise<string> {
-  const out = join(app, ".vitrail");
+export async function bundleCommand(folder = ".vitrail"): Promise<string> {
+  const out = join(app, folder);
   await build({
     entryPoints: {
       vitrail: join(app, "src/vitrail.ts"),

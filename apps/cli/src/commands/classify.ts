@@ -8,6 +8,7 @@ import { messageOf, plain, UserError } from "../user-error.ts";
 export interface ClassifyCommand {
   readonly model?: string;
   readonly weights?: string;
+  readonly offline?: boolean;
   readonly top: number;
   readonly backend: string;
   readonly maxPixels: number;

@@ -1,4 +1,5 @@
 import { openWeights, type Weights } from "@vitrail/hub";
+import { fetching } from "../fetching.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { plain } from "../user-error.ts";
 
@@ -20,8 +21,9 @@ export interface WeightsInfo {
 }
 
 /** `vitrail info`. */
-export async function info(path: string, { json }: { json?: boolean }): Promise<number> {
-  const weights = await openWeights(path);
+export async function info(source: string, { json, offline }: { json?: boolean; offline?: boolean }): Promise<number> {
+  const fetched = fetching({ offline });
+  const weights = await openWeights(source, fetched).finally(fetched.done);
   try {
     const found = infoOf(weights);
     if (json) print(JSON.stringify(found, null, 2));

@@ -1,0 +1,53 @@
+import type { DownloadProgress, OpenOptions } from "@vitrail/hub";
+import type { SingleBar } from "cli-progress";
+import { say } from "./io.ts";
+import { checkpointNames } from "./models-table.ts";
+import { plain } from "./user-error.ts";
+
+const SMALL = 1_000_000; // bytes that are there before a bar would be read
+
+/** How the command fetches: never where `--offline` says so, with a bar for what takes its time; `done` ends the bar. */
+export function fetching({ offline }: { offline?: boolean | undefined }): OpenOptions & { done(): void } {
+  let bar: SingleBar | undefined;
+  let loading = false;
+  let shown = "";
+  let ended = false;
+  const start = async ({ file, total }: DownloadProgress) => {
+    loading = true;
+    const { default: cliProgress } = await import("cli-progress"); // CommonJS
+    if (ended) return;
+    bar = new cliProgress.SingleBar({
+      format: "{bar} {mb} of {size} MB, {eta_formatted} left, {file}",
+      stream: process.stderr,
+      clearOnComplete: true,
+      hideCursor: true,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+      barsize: 30,
+    });
+    bar.start(total ?? 0, 0, { file: plain(file), mb: "0.0", size: megabytes(total) });
+  };
+  const onProgress = (progress: DownloadProgress) => {
+    const { url, file, loaded, total } = progress;
+    if (total !== undefined && total < SMALL) return;
+    if (!process.stderr.isTTY) {
+      if (shown !== url) say(plain(`fetching ${file}, ${megabytes(total)} MB, from ${new URL(url).host}`));
+      shown = url;
+    } else if (!loading) void start(progress);
+    else bar?.update(loaded, { mb: megabytes(loaded), file: plain(file), size: megabytes(total) });
+  };
+  return {
+    ...(offline ? { offline } : {}),
+    onProgress,
+    names: checkpointNames(),
+    done() {
+      ended = true;
+      bar?.stop();
+    },
+  };
+}
+
+/** Bytes as megabytes. */
+export function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "?" : (bytes / 1e6).toFixed(1);
+}
