@@ -73,6 +73,7 @@ export const tasks = {
   },
   interop: { run: (args) => runTests(["tooling/interop", ...args], { built: true, env: { VITRAIL_RECORD: "1" } }) },
   "tfjs-node": { run: () => status(node(join(root, "tooling/tfjs-node/build.mjs"), [])) },
+  fuzz: { build: "all", run: (args) => status(node(join(root, "packages/checkpoint/fuzz/main.mjs"), args)) },
   docs: { run: (args) => status(node(binOf("typedoc"), args)) },
   examples: { build: "all", run: (args) => status(node(join(root, "tooling/publish/examples.mjs"), args)) },
   changeset: { run: changeset },
