@@ -1,12 +1,19 @@
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("hub.py", import.meta.url));
 
-/** A Python that has `huggingface_hub` and `safetensors`: VITRAIL_PYTHON, else python3. Undefined where there is none. */
+/**
+ * A Python that has `huggingface_hub` and `safetensors`: VITRAIL_PYTHON, the active or this folder's virtual environment (`.venv`), else
+ * python3. Undefined where there is none.
+ */
 export function findPython(): string | undefined {
-  for (const python of [process.env.VITRAIL_PYTHON, "python3", "python"]) {
+  const bin = process.platform === "win32" ? "Scripts/python.exe" : "bin/python";
+  const environments = [process.env.VIRTUAL_ENV, fileURLToPath(new URL("../../.venv", import.meta.url))];
+  const found = environments.flatMap((folder) => (folder ? [join(folder, bin)] : []));
+  for (const python of [process.env.VITRAIL_PYTHON, ...found, "python3", "python"]) {
     if (!python) continue;
     const { status } = spawnSync(python, ["-c", "import huggingface_hub, safetensors, numpy"], { stdio: "ignore" });
     if (status === 0) return python;
