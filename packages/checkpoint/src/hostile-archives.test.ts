@@ -124,6 +124,12 @@ const pickles: [title: string, file: Uint8Array, code: string, message: RegExp][
     "forbidden-global",
     /builtins\.exec/,
   ],
+  [
+    "a global whose name has many lines",
+    torchZip(a.dict({ w: a.tensor(pickle(text("a\n\u001b[31mb"), text("c"), 0x93, 0x29, 0x52), [2], [1]) })),
+    "forbidden-global",
+    /calling "a\\n\\u001b\[31mb\.c", and nothing/,
+  ],
   ["a persistent id that is no storage", torchZip(pickle(text("x"), 0x51)), "bad-pickle", /outside of it/],
   [
     "a legacy storage longer than the file",

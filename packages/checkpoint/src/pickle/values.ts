@@ -1,3 +1,5 @@
+import { quote } from "../errors.ts";
+
 /**
  * What a pickle is read into. Plain things become plain values (`null`, booleans, numbers, bigints beyond 2^53, strings,
  * `Uint8Array`, arrays for lists and tuples alike); everything that has a class stays what it is here: inert.
@@ -26,8 +28,10 @@ export class PyGlobal {
     this.name = name;
   }
 
+  /** `torch.nn.Linear`; in quotes, and short, where it would not fit into a message. */
   get path(): string {
-    return `${this.module}.${this.name}`;
+    const path = `${this.module}.${this.name}`;
+    return /^[\w.<> ]{1,160}$/.test(path) ? path : quote(path);
   }
 }
 
