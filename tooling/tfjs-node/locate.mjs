@@ -7,8 +7,7 @@ export const tfjsVersion = "4.22.0";
 export const tensorflowVersion = "2.21.0";
 
 /** Where the build is kept: VITRAIL_TFJS_NODE, else a folder of the user's cache that carries both versions. */
-export function buildFolder() {
-  const { VITRAIL_TFJS_NODE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+export function buildFolder({ VITRAIL_TFJS_NODE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env) {
   if (VITRAIL_TFJS_NODE) return resolve(VITRAIL_TFJS_NODE);
   const cache = XDG_CACHE_HOME || LOCALAPPDATA || join(homedir(), ".cache");
   return join(cache, "vitrail", `tfjs-node-${tfjsVersion}-tensorflow-${tensorflowVersion}`);

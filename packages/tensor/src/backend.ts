@@ -113,9 +113,8 @@ async function prepare(name: BackendName): Promise<void> {
   (await import("./gradients/extra.ts")).registerExtraGradients();
   if (name === "wasm") (await import("./wasm/register.ts")).registerWasmKernels();
   if (!isNative(name)) return;
-  const native = await import("./native/register.ts");
-  native.registerNativeKernels();
-  if (!native.gradientsAreRight()) {
+  (await import("./native/register.ts")).registerNativeKernels();
+  if (!(await import("./native/check.ts")).gradientsAreRight()) {
     throw failed(name, "gets gradients wrong with oneDNN: set TF_ENABLE_ONEDNN_OPTS=0 before it is loaded");
   }
 }
