@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { colorsFor, endQuietlyOnClosedPipe, print, say } from "./io.ts";
 import { isSpoken, linesOf } from "./user-error.ts";
 
@@ -90,11 +90,34 @@ export async function main(args: readonly string[]): Promise<number> {
     .command("info")
     .description("what is in a checkpoint file, a weights folder or a repository of the hub")
     .argument("<weights>", "a file, a folder, an address, or a name on the hub")
+    .option("--part <name>", "the part of a torch file, e.g. state_dict")
     .option("--offline", "never ask the network")
     .option("--json", "print one JSON document")
     .action(async (path: string, options) => {
       const { info } = await import("./commands/info.ts");
       status = await info(path, options);
+    });
+
+  program
+    .command("convert")
+    .description("a checkpoint of torch, numpy, transformers, ... as safetensors under timm's names")
+    .argument("<weights>", "a file, a folder, an address, or a name on the hub")
+    .requiredOption("-m, --model <name>", "the model that they are of; see vitrail models")
+    .requiredOption("-o, --out <file>", "the file to write")
+    .option("--part <name>", "the part of a torch file, e.g. state_dict")
+    .addOption(
+      new Option("--dtype <type>", "the type of fractions in the file (default: as they are)").choices([
+        "F32",
+        "F16",
+        "BF16",
+      ]),
+    )
+    .option("--force", "write over a file that is there")
+    .option("--offline", "never ask the network")
+    .option("--json", "print one JSON document")
+    .action(async (source: string, options) => {
+      const { convert } = await import("./commands/convert.ts");
+      status = await convert(source, options);
     });
 
   for (const command of [program, ...program.commands, ...cache.commands]) command.exitOverride();

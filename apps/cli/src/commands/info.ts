@@ -7,6 +7,17 @@ import { plain } from "../user-error.ts";
 export interface WeightsInfo {
   readonly weights: string;
   readonly format: string;
+  /** Whose names the file has, e.g. "timm" or "transformers-vit"; the tensors are listed under timm's. Null: not known. */
+  readonly naming: string | null;
+  readonly looksLike: string | null;
+  /** The part of a torch file that was taken, e.g. "state_dict"; null for all of it. */
+  readonly part: string | null;
+  /** What was decided or left out. */
+  readonly notes: readonly string[];
+  /** Entries that make no tensor: names to reasons. */
+  readonly refused: Readonly<Record<string, string>>;
+  /** What a torch file's pickle names; none of it is imported or called. */
+  readonly globals: readonly string[];
   /** The files that were opened. */
   readonly files: readonly string[];
   /** What the checkpoint says about itself. */
@@ -21,9 +32,14 @@ export interface WeightsInfo {
 }
 
 /** `vitrail info`. */
-export async function info(source: string, { json, offline }: { json?: boolean; offline?: boolean }): Promise<number> {
+export async function info(
+  source: string,
+  { json, offline, part }: { json?: boolean; offline?: boolean; part?: string },
+): Promise<number> {
   const fetched = fetching({ offline });
-  const weights = await openWeights(source, fetched).finally(fetched.done);
+  const weights = await openWeights(source, { ...fetched, ...(part === undefined ? {} : { part }) }).finally(
+    fetched.done,
+  );
   try {
     const found = infoOf(weights);
     if (json) print(JSON.stringify(found, null, 2));
@@ -45,6 +61,12 @@ function infoOf(weights: Weights): WeightsInfo {
   return {
     weights: weights.id,
     format: weights.format,
+    naming: weights.naming ?? null,
+    looksLike: weights.looksLike ?? null,
+    part: weights.part ?? null,
+    notes: weights.notes,
+    refused: Object.fromEntries(weights.refused),
+    globals: weights.globals,
     files: weights.files,
     metadata: weights.metadata ?? {},
     values,
@@ -59,6 +81,9 @@ function show(found: WeightsInfo, { config }: Weights): void {
   const dtypes = Object.entries(found.dtypes).map(([dtype, n]) => `${n} ${dtype}`);
   const facts = [
     ["format", `${found.format}, ${found.files.length} ${found.files.length === 1 ? "file" : "files"}`],
+    ...(found.part === null ? [] : [["part", plain(found.part)]]),
+    ["names", found.naming === null ? "of no library that is known" : found.naming],
+    ...(found.looksLike === null ? [] : [["looks like", plain(found.looksLike)]]),
     ["tensors", `${found.tensors.length} (${dtypes.join(", ") || "none"})`],
     ["values", found.values.toLocaleString("en-US")],
     ...Object.entries(found.metadata).map(([key, value]) => [`metadata ${plain(key)}`, cut(plain(value))]),
@@ -75,6 +100,9 @@ function show(found: WeightsInfo, { config }: Weights): void {
     }
     if (config.license) facts.push(["licence", plain(config.license)]);
   }
+  facts.push(...found.notes.map((note) => ["note", cut(plain(note))]));
+  facts.push(...Object.entries(found.refused).map(([name, why]) => ["no tensor", cut(plain(`${name}: ${why}`))]));
+  facts.push(...found.globals.map((global) => ["names, never called", cut(plain(global))]));
   print(bold(plain(found.weights)));
   for (const line of table(facts)) print(`  ${line}`);
   print("");
