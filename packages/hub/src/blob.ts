@@ -4,6 +4,7 @@ import { type FileHandle, open, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { guarded, writeError } from "./cache.ts";
 import { HubError } from "./errors.ts";
+import { hashKind } from "./hash-kind.ts";
 import { type Answer, type Http, mayPass, unreachable } from "./http.ts";
 import { locked } from "./lock.ts";
 import { isPage, pageError } from "./refusal.ts";
@@ -147,12 +148,6 @@ async function pour(
 async function isRight({ incomplete, etag }: Wanted): Promise<boolean> {
   const kind = hashKind(etag);
   return kind === undefined || (await hashFile(incomplete, kind)) === etag;
-}
-
-/** Which hash an ETag is, by its length; undefined where it is none that content can be held against. */
-export function hashKind(etag: string): "sha256" | "git" | undefined {
-  if (/^[0-9a-f]{64}$/.test(etag)) return "sha256";
-  return /^[0-9a-f]{40}$/.test(etag) ? "git" : undefined;
 }
 
 /** A file's SHA-256, or the SHA-1 that git names a blob by. */

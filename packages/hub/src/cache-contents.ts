@@ -1,10 +1,11 @@
 import { type Dirent, lstatSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
-import { hashFile, hashKind } from "./blob.ts";
+import { hashFile } from "./blob.ts";
 import { guarded } from "./cache.ts";
 import { hubSettings } from "./env.ts";
 import { fileError } from "./file-storage.ts";
 import { isFile, statOf } from "./folder.ts";
+import { hashKind } from "./hash-kind.ts";
 import { isLocked } from "./lock.ts";
 import type { OpenOptions } from "./weights.ts";
 

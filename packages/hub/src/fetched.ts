@@ -1,19 +1,33 @@
 import { type Checkpoint, memoryStorage, parseShardIndex, readCheckpoint, readSharded } from "@vitrail/checkpoint";
+import { cachedBytes, keepBytes } from "./browser-cache.ts";
+import { fetchBytes } from "./browser-fetch.ts";
+import { fetchRepo, HUGGING_FACE } from "./browser-hub.ts";
 import { parseConfig, type WeightsConfig } from "./config.ts";
 import { HubError } from "./errors.ts";
-import { type OpenOptions, toWeights, type Weights, type WeightsSource } from "./weights.ts";
+import { type HubId, hubIdOfPage, parseHubId } from "./hub-id.ts";
+import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
 
 /**
- * Opens weights by `fetch`: the base URL of a folder (with `model.safetensors` or its index, and `config.json`), the
- * URL of a checkpoint file, or the parts one by one, as URLs or bytes. The checkpoint is held in memory, once.
- * Relative URLs are taken from the page or worker.
+ * Opens weights by `fetch`: a name on the hub, which Cache Storage keeps, the base URL of a folder (with `model.safetensors` or its
+ * index, and `config.json`), the URL of a checkpoint file, or the parts one by one, as URLs or bytes. The checkpoint is held in memory,
+ * once. A relative address begins with `./` or `/`, or ends in a slash or in a file's name: `org/repo` is a name on the hub.
  *
  * @throws HubError where an address gives nothing or a web page; CheckpointError where the bytes are no sound checkpoint
  */
-export async function openWeights(source: string | URL | WeightsSource, options: OpenOptions = {}): Promise<Weights> {
-  if (typeof source === "object" && !(source instanceof URL)) return openParts(source, options);
-  const url = toUrl(source);
+export async function openWeights(source: WeightsInput, options: OpenOptions = {}): Promise<Weights> {
+  options.signal?.throwIfAborted();
+  if (typeof source === "object" && !(source instanceof URL)) {
+    return "hubId" in source ? openWeights(`hf-hub:${source.hubId}`, options) : openParts(source, options);
+  }
   const id = String(source);
+  const repo = hubIdIn(source, options);
+  if (repo) return openRepo(id.replace(/^hf-hub:/, ""), repo, options);
+  const url = toUrl(source);
+  const sha256 = /^#sha256=(.*)$/i.exec(url.hash)?.[1];
+  if (sha256 !== undefined) {
+    url.hash = "";
+    return openParts({ model: url, sha256, id }, options);
+  }
   if (/\.(safetensors|pth|pt|bin|th|npz|npy|pth\.tar)$/i.test(url.pathname)) {
     return toWeights(id, undefined, await fetchCheckpoint(url, options), [url.href]);
   }
@@ -24,7 +38,7 @@ export async function openWeights(source: string | URL | WeightsSource, options:
   const bytes = await fetchBytes(configUrl, options);
   const config = bytes && parseConfig(bytes, { name: configUrl.href });
   const modelUrl = new URL("model.safetensors", base);
-  const model = await fetchBytes(modelUrl, options, true);
+  const model = await fetchBytes(modelUrl, options, { progress: true });
   if (model) return toWeights(id, config, readCheckpoint(model, { name: modelUrl.href }), [modelUrl.href]);
   return openSharded(id, new URL("model.safetensors.index.json", base), config, options);
 }
@@ -42,7 +56,30 @@ async function openParts(source: WeightsSource, options: OpenOptions): Promise<W
   const url = toUrl(model);
   const id = source.id ?? String(model);
   if (/\.index\.json$/i.test(url.pathname)) return openSharded(id, url, parsed, options);
-  return toWeights(id, parsed, await fetchCheckpoint(url, options), [url.href]);
+  return toWeights(id, parsed, await fetchCheckpoint(url, options, source.sha256), [url.href]);
+}
+
+/** A name on the hub, or the address of a repository's page. */
+function hubIdIn(source: string | URL, { endpoint = HUGGING_FACE }: OpenOptions): HubId | undefined {
+  const text = String(source);
+  if (/^https?:/i.test(text)) return hubIdOfPage(toUrl(source), endpoint);
+  return /^\.|^\/|\/$/.test(text) ? undefined : parseHubId(text);
+}
+
+async function openRepo(id: string, repo: HubId, options: OpenOptions): Promise<Weights> {
+  const { config, model, files, address } = await fetchRepo(repo, options);
+  const parsed = config && parseConfig(config, { name: address("config.json") });
+  const bytes = files.get(model) as Uint8Array;
+  const name = address(model);
+  const open = (file: string) => {
+    const shard = files.get(file);
+    return shard && memoryStorage(shard);
+  };
+  const checkpoint = /\.index\.json$/i.test(model)
+    ? readSharded(bytes, open, { name })
+    : readCheckpoint(bytes, { name, part: options.part });
+  const opened = [...files.keys()].filter((path) => path !== "config.json").map(address);
+  return toWeights(id, parsed, checkpoint, opened);
 }
 
 async function openSharded(
@@ -63,7 +100,7 @@ async function openSharded(
   const files = [url.href];
   for (const file of parseShardIndex(json, { name: url.href }).files) {
     const shard = new URL(file.split("/").map(encodeURIComponent).join("/"), url);
-    const bytes = await fetchBytes(shard, options, true);
+    const bytes = await fetchBytes(shard, options, { progress: true });
     if (bytes === undefined) continue; // readSharded lists what is missing
     shards.set(file, bytes);
     files.push(shard.href);
@@ -75,83 +112,35 @@ async function openSharded(
   return toWeights(id, config, readSharded(json, open, { name: url.href }), files);
 }
 
-async function fetchCheckpoint(url: URL, options: OpenOptions): Promise<Checkpoint> {
-  return readCheckpoint(await required(url, options, true), { name: url.href, part: options.part });
+async function fetchCheckpoint(url: URL, options: OpenOptions, sha256?: string): Promise<Checkpoint> {
+  const bytes = sha256 === undefined ? await required(url, options, true) : await pinned(url, options, sha256);
+  return readCheckpoint(bytes, { name: url.href, part: options.part });
 }
 
-async function required(url: URL, options: OpenOptions, progress = false): Promise<Uint8Array> {
-  const bytes = await fetchBytes(url, options, progress);
-  if (bytes === undefined) throw new HubError("not-found", `there is nothing at ${url.href}; check the address`);
-  return bytes;
-}
-
-/** The bytes at a URL, undefined where there is none (404, 410). A web page is refused: many servers answer all with one. */
-async function fetchBytes(url: URL, options: OpenOptions, progress = false): Promise<Uint8Array | undefined> {
-  const get = options.fetch ?? ((u, init) => fetch(u, init));
-  let response: Response;
-  try {
-    response = await get(url, options.signal ? { signal: options.signal } : {});
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    throw new HubError("fetch-failed", `${url.href} cannot be fetched: ${(error as Error).message}`, error);
+/** Bytes that are known by their hash: fetched once and kept. */
+async function pinned(url: URL, options: OpenOptions, sha256: string): Promise<Uint8Array> {
+  const hash = sha256.toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(hash)) {
+    throw new HubError("bad-option", `sha256 is ${JSON.stringify(sha256)}; expected 64 hexadecimal digits`);
   }
-  if (response.status === 404 || response.status === 410) return undefined;
-  if (!response.ok) {
+  if (globalThis.crypto?.subtle === undefined) {
     throw new HubError(
-      "fetch-failed",
-      `${url.href} cannot be fetched: the server answered ${response.status} ${response.statusText}`.trim(),
+      "bad-option",
+      "sha256 cannot be checked on a page that came over plain http; serve it over https",
     );
   }
-  if (/^\s*(text\/html|application\/xhtml)/i.test(response.headers.get("content-type") ?? "")) {
-    await response.body?.cancel();
-    throw webPage(url);
-  }
-  let bytes: Uint8Array;
-  try {
-    bytes =
-      progress && options.onProgress
-        ? await readAll(response, url, options.onProgress)
-        : new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    throw new HubError("fetch-failed", `${url.href} was cut off: ${(error as Error).message}`, error);
-  }
-  if (/^(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body)/i.test(latin1(bytes.subarray(0, 256)))) throw webPage(url);
+  const key = `https://sha256.invalid/${hash}`; // never fetched: a name in the cache
+  const cached = await cachedBytes(key);
+  if (cached) return cached;
+  const bytes = await required(url, options, true, hash);
+  await keepBytes(key, bytes);
   return bytes;
 }
 
-async function readAll(
-  response: Response,
-  url: URL,
-  onProgress: NonNullable<OpenOptions["onProgress"]>,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let loaded = 0;
-  // With a content encoding the length is that of the encoded bytes.
-  const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
-  const total = length === null || !/^\d+$/.test(length) ? undefined : Number(length);
-  const reader = response.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-    if (done || value === undefined) break;
-    chunks.push(value);
-    loaded += value.byteLength;
-    onProgress({ url: url.href, file: url.pathname.split("/").pop() ?? "", loaded, total });
-  }
-  const out = new Uint8Array(loaded);
-  let at = 0;
-  for (let chunk = chunks.shift(); chunk; chunk = chunks.shift()) {
-    out.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return out;
-}
-
-function webPage(url: URL): HubError {
-  return new HubError(
-    "web-page",
-    `${url.href} answers with a web page, not with the file; is it there, and does the server send its index page for what is missing?`,
-  );
+async function required(url: URL, options: OpenOptions, progress = false, hash?: string): Promise<Uint8Array> {
+  const bytes = await fetchBytes(url, options, { progress, hash });
+  if (bytes === undefined) throw new HubError("not-found", `there is nothing at ${url.href}; check the address`);
+  return bytes;
 }
 
 function toUrl(source: string | URL): URL {
@@ -164,8 +153,4 @@ function toUrl(source: string | URL): URL {
       `${JSON.stringify(String(source))} is no URL; give one, relative to the page or in full`,
     );
   }
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => String.fromCharCode(b)).join("");
 }

@@ -43,6 +43,20 @@ export function parseHubId(text: string): HubId | undefined {
   return { repo, revision };
 }
 
+/** The address of a repository's page, as people copy it, means the repository. */
+export function hubIdOfPage(url: URL, endpoint: string): HubId | undefined {
+  const found = /^\/([^/]+\/[^/]+?)(?:\/tree\/([^/]+))?\/?$/.exec(url.pathname);
+  const isFile = /\.(safetensors|pth|pt|bin|th|npz|json)$/i.test(url.pathname);
+  if (found === null || isFile || url.origin !== new URL(endpoint).origin) return undefined;
+  let revision = found[2] ?? "main";
+  try {
+    revision = decodeURIComponent(revision);
+  } catch {
+    // a percent sign that encodes nothing: refused below as it stands
+  }
+  return parseHubId(`hf-hub:${found[1]}@${revision}`);
+}
+
 /** Refuses a revision that git would, or that leads out of a folder. */
 export function assertRevision(revision: string): void {
   const parts = revision.split("/");

@@ -8,7 +8,7 @@ import { HubError } from "./errors.ts";
 import { fileError, openFile } from "./file-storage.ts";
 import { findCheckpoint, isFile, statOf } from "./folder.ts";
 import { fetchUrl, fetchUrlFile } from "./from-url.ts";
-import { type HubId, parseHubId } from "./hub-id.ts";
+import { type HubId, hubIdOfPage, parseHubId } from "./hub-id.ts";
 import { nearestNames } from "./nearest.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
@@ -108,21 +108,12 @@ function read(path: string): Uint8Array {
 /** What a source means: an address, a path where something is or that can be nothing else, or a name on the hub. */
 function placeOf(source: string | URL, options: OpenOptions): { url: URL } | { path: string } | HubId {
   const url = webUrl(source);
-  if (url) return hubIdOf(url, options) ?? { url };
+  if (url) return hubIdOfPage(url, hubSettings(options).endpoint) ?? { url };
   if (typeof source === "string" && !/^(file:|\.|\/|~|[a-z]:[\\/])/i.test(source)) {
     const id = parseHubId(source);
     if (id && (/^hf/.test(source) || statOf(source) === undefined)) return id;
   }
   return { path: toPath(source) };
-}
-
-/** The address of a repository's page, as people copy it, means the repository. */
-function hubIdOf(url: URL, options: OpenOptions): HubId | undefined {
-  const { endpoint } = hubSettings(options);
-  const found = /^\/([^/]+\/[^/]+?)(?:\/tree\/([^/]+))?\/?$/.exec(url.pathname);
-  const isFile = /\.(safetensors|pth|pt|bin|th|npz|json)$/i.test(url.pathname);
-  if (found === null || isFile || url.origin !== new URL(endpoint).origin) return undefined;
-  return parseHubId(`hf-hub:${found[1]}@${decodeURIComponent(found[2] ?? "main")}`);
 }
 
 function webUrl(source: string | URL): URL | undefined {

@@ -57,9 +57,9 @@ export interface OpenOptions {
   readonly connectTimeout?: number;
   /** Node: milliseconds without a byte after which a connection counts as lost. Default: 20,000, or HF_HUB_DOWNLOAD_TIMEOUT. */
   readonly stallTimeout?: number;
-  /** Node: how often a failed request is repeated (429, 5xx, lost connections). Default: 4. */
+  /** How often a failed request is repeated (429, 5xx, lost connections). Default: 4. */
   readonly retries?: number;
-  /** Node: milliseconds before the first repetition; each further one waits twice as long, up to 8 s. Default: 500. */
+  /** Milliseconds before the first repetition; each further one waits twice as long, up to 8 s. Default: 500. */
   readonly retryDelay?: number;
   /**
    * Which part of a torch file to take, e.g. `"state_dict"`. Unless given, the first that is there of `state_dict_ema`,
