@@ -25,6 +25,10 @@ export interface Wanted {
   readonly etag: string;
   /** What to say of an answer that is not the file. */
   readonly refused: (answer: Answer) => Error;
+  /** Whether it is there already. Default: that something has its name, which says enough where the name is a hash. */
+  readonly isThere?: () => boolean;
+  /** Runs when it has its name, before another process may look. */
+  readonly onNamed?: () => void;
 }
 
 /**
@@ -34,11 +38,11 @@ export interface Wanted {
  * @returns whether it is new
  */
 export async function fetchBlob(http: Http, wanted: Wanted, options: OpenOptions): Promise<boolean> {
-  const { destination, incomplete, lock } = wanted;
-  if (existsSync(destination)) return false;
+  const { destination, incomplete, lock, isThere = () => existsSync(destination) } = wanted;
+  if (isThere()) return false;
   guarded(destination, () => mkdirSync(dirname(destination), { recursive: true }));
   const work = async () => {
-    if (existsSync(destination)) return false; // another process was quicker
+    if (isThere()) return false; // another process was quicker
     const resumed = sizeOf(incomplete) > 0;
     await fill(http, wanted, options);
     if (!(await isRight(wanted))) {
@@ -53,7 +57,10 @@ export async function fetchBlob(http: Http, wanted: Wanted, options: OpenOptions
         );
       }
     }
-    guarded(destination, () => renameSync(incomplete, destination));
+    guarded(destination, () => {
+      renameSync(incomplete, destination);
+      wanted.onNamed?.();
+    });
     return true;
   };
   try {

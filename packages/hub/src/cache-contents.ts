@@ -41,7 +41,7 @@ export interface CacheProblem {
 /** Where the cache is: the settings that matter to it. */
 export type CacheOptions = Pick<OpenOptions, "cacheDir">;
 
-const OURS = /\.vitrail\.(incomplete|lock|json)$|\.new$|\.tmp$/;
+const OURS = /\.vitrail\.(incomplete|lock|json)$/;
 /** What is younger may belong to a download that runs. */
 const FRESH = 3_600_000;
 
@@ -153,7 +153,7 @@ export function pruneCache(
   const old = (path: string) => Date.now() - lstatSync(path).mtimeMs > FRESH;
   for (const { folder, revisions } of listCache(options)) {
     if (dirname(folder) !== cacheDir) {
-      for (const file of filesBelow(folder).filter((name) => /\.vitrail\.incomplete$|\.new$/.test(name)))
+      for (const file of filesBelow(folder).filter((name) => name.endsWith(".vitrail.incomplete")))
         if (old(join(folder, file))) remove(join(folder, file));
       continue;
     }

@@ -136,11 +136,87 @@ test.for<[unknown, RegExp]>([
   expect(() => parseConfig(json, { name: "w/config.json" })).toThrow(/^w\/config\.json[^\n]*$/);
 });
 
-test("a config of transformers is told apart, with what to do", () => {
-  expect(() => parseConfig({ architectures: ["ViTForImageClassification"], model_type: "vit" })).toThrow(
-    expect.objectContaining({ code: "foreign-config", message: expect.stringMatching(/transformers.*name the model/) }),
-  );
+const id2label = { 0: "tench", 1: "goldfish", 2: "shark" };
+const ti = { model_type: "vit", hidden_size: 192, num_attention_heads: 3, intermediate_size: 768, id2label };
+
+test.for([
+  [{ ...ti, architectures: ["ViTForImageClassification"] }, "vit_tiny_patch16_224"],
+  [{ model_type: "vit", id2label }, "vit_base_patch16_224"],
+  [{ ...ti, patch_size: 32, image_size: 384, layer_norm_eps: 1e-12 }, "vit_tiny_patch32_384"],
+  [{ ...ti, model_type: "deit" }, "deit_tiny_distilled_patch16_224"],
+  [{ model_type: "resnet", id2label }, "resnet50"],
+  [
+    { model_type: "resnet", layer_type: "basic", depths: [2, 2, 2, 2], hidden_sizes: [64, 128, 256, 512], id2label },
+    "resnet18",
+  ],
+] as const)("transformers' %j is %s", ([config, architecture]) => {
+  expect(parseConfig(config)).toMatchObject({ architecture, numClasses: 3, labels: ["tench", "goldfish", "shark"] });
+  expect(parseConfig(config).preprocess).toBeUndefined();
 });
+
+test("labels of transformers that say nothing are none, and two classes are its default", () => {
+  const bare = parseConfig({ ...ti, id2label: { 0: "LABEL_0", 1: "LABEL_1" } });
+  expect(bare).toMatchObject({ numClasses: 2 });
+  expect(bare.labels).toBeUndefined();
+  expect(parseConfig({ ...ti, id2label: undefined }).numClasses).toBe(2);
+  expect(parseConfig({ ...ti, id2label: undefined, num_labels: 7 }).numClasses).toBe(7);
+});
+
+test("a preprocessor_config.json of transformers is told in timm's terms, where they can say it", () => {
+  const of = (preprocessor: object) => parseConfig(ti, { preprocessor }).preprocess;
+  const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+  const squash = { inputSize: [3, 224, 224], cropPct: 1, cropMode: "squash" };
+  expect(of({ size: { height: 224, width: 224 }, resample: 2 })).toEqual({
+    ...half,
+    ...squash,
+    interpolation: "bilinear",
+  });
+  expect(of({ size: 224, resample: 3 })).toEqual({ ...half, ...squash, interpolation: "bicubic" });
+  const imagenet = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
+  expect(of({ ...imagenet, crop_pct: 0.875, size: { shortest_edge: 224 }, resample: 3 })).toEqual({
+    mean: imagenet.image_mean,
+    std: imagenet.image_std,
+    interpolation: "bicubic",
+    inputSize: [3, 224, 224],
+    cropPct: 0.875,
+    cropMode: "center",
+  });
+  for (const other of [
+    { size: { height: 256, width: 256 }, crop_size: { height: 224, width: 224 }, do_center_crop: true },
+    { size: { shortest_edge: 384 } },
+    { size: 224, do_normalize: false },
+    { size: 224, rescale_factor: 1 },
+    { size: 224, resample: 9 },
+    { size: -1 },
+    {},
+  ]) {
+    expect(of(other), JSON.stringify(other)).toBeUndefined();
+  }
+});
+
+test.for([
+  [{ model_type: "swin" }, /model of type "swin"/],
+  [{ architectures: ["X"] }, /type undefined/],
+  [{ ...ti, hidden_size: 100 }, /a ViT of sizes that timm has no name for/],
+  [{ ...ti, qkv_bias: false }, /a ViT of sizes/],
+  [{ model_type: "resnet", downsample_in_bottleneck: true }, /a ResNet of sizes/],
+  [{ ...ti, id2label: { 1: "a", 2: "b" } }, /id2label does not name/],
+  [{ ...ti, id2label: undefined, num_labels: "7" }, /num_labels is no number/],
+] as const)("transformers' %j is refused, with what to do", ([config, why]) => {
+  const error = thrown(() => parseConfig(config));
+  expect(error).toMatchObject({ code: "foreign-config", message: expect.stringMatching(why) });
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/give the checkpoint file itself and name the model$/),
+  });
+});
+
+function thrown(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
 
 test("any JSON at all is a config or a HubError", () => {
   const keys = ["architecture", "num_classes", "label_names", "pretrained_cfg", "vitrail", "mean", "__proto__"];

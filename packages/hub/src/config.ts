@@ -1,5 +1,6 @@
 import { duplicateKey } from "@vitrail/checkpoint";
 import { HubError } from "./errors.ts";
+import { isTransformersConfig, transformersModel, transformersPreprocess } from "./transformers-config.ts";
 
 /** How an image becomes a model's input. `@vitrail/layers` and `@vitrail/data` have a structurally equal type. */
 export interface Preprocess {
@@ -41,22 +42,22 @@ type Json = Readonly<Record<string, unknown>>;
 /**
  * Reads timm's `config.json`: the form with a `pretrained_cfg` block, and the flat one before it. Where both levels
  * state a thing, the outer one counts, and what preprocessing leaves out is timm's default, as in timm
- * (`timm/models/_hub.py`, `timm/data/config.py`). Types and ranges are checked.
+ * (`timm/models/_hub.py`, `timm/data/config.py`). Types and ranges are checked. Transformers' form of a ViT or ResNet is told in
+ * timm's terms.
  *
  * @param json the file's text or bytes, or the object in it
  * @param options `name`: what to call the file in messages
- * @throws HubError ("bad-config", or "foreign-config" for the form of transformers)
+ * @param options `preprocessor`: the `preprocessor_config.json` beside a config of transformers
+ * @throws HubError ("bad-config"; "foreign-config" for a config of transformers whose model timm has no name for)
  */
-export function parseConfig(json: unknown, options: { readonly name?: string } = {}): WeightsConfig {
+export function parseConfig(
+  json: unknown,
+  options: { readonly name?: string; readonly preprocessor?: unknown } = {},
+): WeightsConfig {
   const file = options.name ?? "config.json";
   const raw = toObject(json, file);
   const nested = raw.pretrained_cfg ?? undefined;
-  if (raw.architecture === undefined && (raw.architectures !== undefined || raw.model_type !== undefined)) {
-    throw new HubError(
-      "foreign-config",
-      `${file} is in the form of transformers ("architectures", "model_type"), which this version does not read; give the checkpoint file itself and name the model`,
-    );
-  }
+  if (isTransformersConfig(raw)) return fromTransformers(raw, file, options.preprocessor);
   const read = new ConfigReader(file);
   const inner = nested === undefined ? raw : read.object("pretrained_cfg", nested);
   const either = (key: string): unknown => raw[key] ?? inner[key] ?? undefined;
@@ -83,6 +84,30 @@ export function parseConfig(json: unknown, options: { readonly name?: string } =
     ...(license !== undefined && { license: license as string }),
     raw,
   };
+}
+
+/** The file of transformers that says what its config.json does not. */
+export const PREPROCESSOR = "preprocessor_config.json";
+
+/** Whether a config.json has a {@link PREPROCESSOR} beside it: of another form than transformers', or broken, it has none. */
+export function hasPreprocessor(json: Uint8Array): boolean {
+  try {
+    return isTransformersConfig(toObject(json, "config.json"));
+  } catch {
+    return false;
+  }
+}
+
+function fromTransformers(raw: Json, file: string, preprocessor: unknown): WeightsConfig {
+  const model = transformersModel(raw);
+  if (typeof model === "string") {
+    throw new HubError(
+      "foreign-config",
+      `${file} is in the form of transformers, and ${model}; give the checkpoint file itself and name the model`,
+    );
+  }
+  const found = preprocessor === undefined ? undefined : transformersPreprocess(toObject(preprocessor, PREPROCESSOR));
+  return { ...model, ...(found && { preprocess: found }), raw };
 }
 
 function preprocess(cfg: Json, read: ConfigReader): Preprocess {

@@ -2,7 +2,7 @@ import { type Checkpoint, memoryStorage, parseShardIndex, readCheckpoint, readSh
 import { cachedBytes, keepBytes } from "./browser-cache.ts";
 import { fetchBytes } from "./browser-fetch.ts";
 import { fetchRepo, HUGGING_FACE } from "./browser-hub.ts";
-import { parseConfig, type WeightsConfig } from "./config.ts";
+import { hasPreprocessor, PREPROCESSOR, parseConfig, type WeightsConfig } from "./config.ts";
 import { HubError } from "./errors.ts";
 import { type HubId, hubIdOfPage, parseHubId } from "./hub-id.ts";
 import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
@@ -36,7 +36,9 @@ export async function openWeights(source: WeightsInput, options: OpenOptions = {
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   const configUrl = new URL("config.json", base);
   const bytes = await fetchBytes(configUrl, options);
-  const config = bytes && parseConfig(bytes, { name: configUrl.href });
+  const preprocessor =
+    bytes && hasPreprocessor(bytes) ? await fetchBytes(new URL(PREPROCESSOR, base), options) : undefined;
+  const config = bytes && parseConfig(bytes, { name: configUrl.href, preprocessor });
   const modelUrl = new URL("model.safetensors", base);
   const model = await fetchBytes(modelUrl, options, { progress: true });
   if (model) return toWeights(id, config, readCheckpoint(model, { name: modelUrl.href }), [modelUrl.href]);

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseShardIndex } from "@vitrail/checkpoint";
 import { fetchBlob } from "./blob.ts";
 import { guarded } from "./cache.ts";
-import { type HubSettings, hubSettings } from "./env.ts";
+import { hubSettings } from "./env.ts";
 import { HubError } from "./errors.ts";
 import { isFile } from "./folder.ts";
 import { type Answer, type Http, openHttp, shown } from "./http.ts";
@@ -109,11 +109,7 @@ export async function fetchUrlFile(
   }
   const http = await openHttp(settings, options);
   try {
-    return await refreshed(
-      http,
-      { url: plain, path, name, folder, sha256: sha256?.toLowerCase(), seen, settings },
-      options,
-    );
+    return await refreshed(http, { url: plain, path, name, folder, sha256: sha256?.toLowerCase() }, options);
   } catch (error) {
     if ((error as HubError).code === "unreachable" && seen && isFile(path)) return path;
     throw error;
@@ -128,42 +124,40 @@ interface UrlFile {
   readonly name: string;
   readonly folder: string;
   readonly sha256: string | undefined;
-  readonly seen: Seen | undefined;
-  readonly settings: HubSettings;
 }
 
 async function refreshed(http: Http, file: UrlFile, options: OpenOptions): Promise<string> {
-  const { url, path, name, folder, sha256, seen } = file;
+  const { url, path, name, folder, sha256 } = file;
   const head = await http.request(url, { method: "HEAD" });
   // Some servers give files and know no HEAD.
   const { headers, status } = head.response;
   if (status >= 400 && status !== 405 && status !== 501 && status !== 403) throw refused(url)(head);
   const ok = head.response.ok;
   const validator = (ok && (headers.get("etag") ?? headers.get("last-modified"))) || "";
-  if (seen && isFile(path) && validator !== "" && seen.validator === validator) return path;
+  const note = `${path}.vitrail.json`;
+  const isThere = () =>
+    isFile(path) && (sha256 !== undefined || (validator !== "" && seenAt(note)?.validator === validator));
   const length = ok && !headers.has("content-encoding") ? headers.get("content-length") : null;
   const part = createHash("sha256").update(`${url.href} ${validator}`).digest("hex").slice(0, 16);
   const incomplete = `${path}.${sha256 ? "" : part}.vitrail.incomplete`;
   // Without a validator nothing says that what an earlier process left is of the same file.
   if (!sha256 && validator === "") rmSync(incomplete, { force: true });
-  const whole = `${path}.${part}.new`;
-  rmSync(whole, { force: true });
   const wanted = {
     url,
     file: name,
-    destination: whole,
+    destination: path,
     incomplete,
     lock: `${path}.vitrail.lock`,
     size: length !== null && /^\d+$/.test(length) ? Number(length) : undefined,
     etag: sha256 ?? "",
     refused: refused(url),
+    isThere,
+    onNamed() {
+      if (!sha256) writeFileSync(note, JSON.stringify({ url: shown(url), validator } satisfies Seen));
+    },
   };
   guarded(folder, () => mkdirSync(folder, { recursive: true }));
   await fetchBlob(http, wanted, options);
-  guarded(path, () => {
-    renameSync(whole, path);
-    if (!sha256) writeFileSync(`${path}.vitrail.json`, JSON.stringify({ url: shown(url), validator } satisfies Seen));
-  });
   return path;
 }
 

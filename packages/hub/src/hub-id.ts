@@ -10,6 +10,11 @@ export interface HubId {
 const FILE_ENDING = /\.(safetensors|pth|pt|bin|th|ckpt|npz|npy|tar|h5|msgpack|onnx|json|txt|md|zip|gz|t7|pkl)$/i;
 const PREFIX = /^(hf-hub|hf_hub|hf):(\/\/)?/;
 
+/** Whether a text says that it is a name on the hub and nothing else. */
+export function isExplicit(text: string): boolean {
+  return PREFIX.test(text);
+}
+
 /**
  * Reads a name on the hub: `org/repo`, `org/repo@revision`, or a timm name with its tag (`resnet50.a1_in1k`), which is
  * in the organisation `timm`. The prefix `hf-hub:` says that it can be nothing else.
@@ -18,7 +23,7 @@ const PREFIX = /^(hf-hub|hf_hub|hf):(\/\/)?/;
  * @throws HubError ("bad-id") for what looks like one and cannot be: `org/repo@../../x`
  */
 export function parseHubId(text: string): HubId | undefined {
-  const explicit = PREFIX.test(text);
+  const explicit = isExplicit(text);
   const plain = text.replace(PREFIX, "");
   const at = plain.indexOf("@");
   const name = at < 0 ? plain : plain.slice(0, at);

@@ -124,6 +124,7 @@ test("names are read as hub names where they look like one", () => {
     main("timm/vit_base_patch16_224.augreg2_in21k_ft_in1k"),
   );
   expect(parseHubId("hf-hub:org/x.bin")).toEqual(main("org/x.bin"));
+  expect(parseHubId("hfl/model")).toEqual(main("hfl/model"));
   for (const path of ["model.safetensors", "weights/x.pth", "a/b/c", "resnet50", "./a/b", "C:\\a\\b", "фото/x"]) {
     expect(parseHubId(path), path).toBeUndefined();
   }
@@ -219,6 +220,19 @@ test("an address with a SHA-256 gives those bytes or an error, and is not asked 
   await expect(open(`${at.hub.endpoint}/org/model/resolve/main/gone.safetensors`)).rejects.toThrow(
     failing("not-found", /nothing at/),
   );
+});
+
+test("loads from one address that overlap fetch it once; a changed file is fetched anew", async () => {
+  const url = `${at.hub.endpoint}/org/model/resolve/main/model.safetensors`;
+  const all = await Promise.all(Array.from({ length: 4 }, () => open(url)));
+  for (const weights of all) weights.close();
+  const gets = () => at.hub.requests.filter(({ at: host, method }) => host === "cdn" && method === "GET");
+  expect(gets()).toHaveLength(1);
+  at.hub.repos["org/model"] = { revisions: { main: { ...files, "model.safetensors": encodeSafetensors([]) } } };
+  expect((await open(url)).tensors.size).toBe(0);
+  expect(gets()).toHaveLength(2);
+  at.hub.fault = () => ({ reset: true });
+  expect((await open(url, { retries: 0 })).tensors.size).toBe(0); // what is there, where the network is not
 });
 
 test("requests go through the proxy of the environment, except where NO_PROXY says", async () => {

@@ -74,6 +74,17 @@ test("names of another library become timm's, and a part of a torch file can be 
   chosen.close();
 });
 
+test("a folder of transformers gives its model, labels and preprocessing in timm's terms", async () => {
+  const path = folder("transformers", {
+    "config.json": JSON.stringify({ model_type: "resnet", id2label: { 0: "cat", 1: "dog" } }),
+    "preprocessor_config.json": JSON.stringify({ size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 }),
+    "model.safetensors": true,
+  });
+  const { config, close } = await openWeights(path);
+  expect(config).toMatchObject({ architecture: "resnet50", labels: ["cat", "dog"], preprocess: { cropPct: 0.875 } });
+  close();
+});
+
 test.for([
   ["letters outside ASCII", "фото ü 猫"],
   ["what a URL would decode", "a b#1%20?x=1"],

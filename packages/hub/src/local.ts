@@ -2,13 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Checkpoint, readCheckpoint, readSharded } from "@vitrail/checkpoint";
-import { parseConfig, type WeightsConfig } from "./config.ts";
+import { hasPreprocessor, PREPROCESSOR, parseConfig, type WeightsConfig } from "./config.ts";
 import { hubSettings } from "./env.ts";
 import { HubError } from "./errors.ts";
 import { fileError, openFile } from "./file-storage.ts";
 import { findCheckpoint, isFile, statOf } from "./folder.ts";
 import { fetchUrl, fetchUrlFile } from "./from-url.ts";
-import { type HubId, hubIdOfPage, parseHubId } from "./hub-id.ts";
+import { type HubId, hubIdOfPage, isExplicit, parseHubId } from "./hub-id.ts";
 import { nearestNames } from "./nearest.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
@@ -94,7 +94,10 @@ function openCheckpoint(path: string, { part }: OpenOptions): { checkpoint: Chec
 }
 
 function readConfig(path: string): WeightsConfig {
-  return parseConfig(read(path), { name: path });
+  const json = read(path);
+  const beside = join(dirname(path), PREPROCESSOR);
+  const preprocessor = hasPreprocessor(json) && isFile(beside) ? read(beside) : undefined;
+  return parseConfig(json, { name: path, preprocessor });
 }
 
 function read(path: string): Uint8Array {
@@ -111,7 +114,7 @@ function placeOf(source: string | URL, options: OpenOptions): { url: URL } | { p
   if (url) return hubIdOfPage(url, hubSettings(options).endpoint) ?? { url };
   if (typeof source === "string" && !/^(file:|\.|\/|~|[a-z]:[\\/])/i.test(source)) {
     const id = parseHubId(source);
-    if (id && (/^hf/.test(source) || statOf(source) === undefined)) return id;
+    if (id && (isExplicit(source) || statOf(source) === undefined)) return id;
   }
   return { path: toPath(source) };
 }
@@ -141,7 +144,7 @@ function toPath(source: string | URL): string {
 
 /** A name that is not on the hub may have been meant as a path. */
 function localToo(error: unknown, id: string): unknown {
-  if ((error as HubError).code !== "repo-not-found" || id.startsWith("hf")) return error;
+  if ((error as HubError).code !== "repo-not-found" || isExplicit(id)) return error;
   const { message, cause } = error as HubError;
   return new HubError("repo-not-found", `${message}; there is no file or folder of this name either`, cause);
 }

@@ -4,10 +4,11 @@ import { parseShardIndex } from "@vitrail/checkpoint";
 import { fetchBlob } from "./blob.ts";
 import { RepoCache } from "./cache.ts";
 import { chooseCheckpoint } from "./choose.ts";
+import { hasPreprocessor, PREPROCESSOR } from "./config.ts";
 import { type HubSettings, hubSettings } from "./env.ts";
 import { HubError } from "./errors.ts";
 import { isFile, namesIn } from "./folder.ts";
-import { type HubId, parseHubId } from "./hub-id.ts";
+import { type HubId, isExplicit, parseHubId } from "./hub-id.ts";
 import { refusalError } from "./refusal.ts";
 import { type FileInfo, Remote, refusalOf } from "./remote.ts";
 import type { OpenOptions, PublishedWeights } from "./weights.ts";
@@ -108,6 +109,10 @@ async function fetchSnapshot(remote: Remote, cache: RepoCache, options: OpenOpti
   const model = await lookForModel(remote);
   // All that is needed has been seen: only now is anything written.
   const configFile = config.url ? await take(config) : undefined;
+  if (configFile !== undefined && hasPreprocessor(readFileSync(configFile))) {
+    const preprocessor = await remote.look(PREPROCESSOR);
+    if (preprocessor.url) await take(preprocessor);
+  }
   const modelFile = await take(model);
   const folder = cache.snapshot(model.commit);
   for (const shard of shardsOf(modelFile)) {
@@ -166,5 +171,5 @@ function shardsOf(model: string): readonly string[] {
 /** The repository that a text or a table's entry names. */
 export function hubIdFor(id: string | PublishedWeights): HubId {
   const text = typeof id === "string" ? id : id.hubId;
-  return parseHubId(text.replace(/^(?!hf)/, "hf-hub:")) as HubId;
+  return parseHubId(isExplicit(text) ? text : `hf-hub:${text}`) as HubId;
 }
