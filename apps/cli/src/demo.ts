@@ -8,7 +8,7 @@ import { openBox } from "./open-classifier.ts";
 endQuietlyOnClosedPipe();
 const folder = fileURLToPath(new URL("../photos", import.meta.url));
 const entries = (await entriesOf([folder], () => {})).filter((entry) => entry.error === undefined);
-const classifier = await openBox({ backend: "auto", threads: 0 }, say);
+const classifier = await openBox({ threads: 0 }, say);
 const rows: string[][] = [];
 for await (const outcome of classifier.each(entries.map(({ path }) => path))) {
   if (outcome.error) throw outcome.error;

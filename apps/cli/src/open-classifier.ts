@@ -1,6 +1,8 @@
 import { type Classifier, type ClassifierOptions, createClassifier } from "@vitrail/classify";
 import { isHubError } from "@vitrail/hub";
+import type { EngineName, Precision } from "@vitrail/jit";
 import { BOX_MODEL, boxFolder } from "./box.ts";
+import { photosIn } from "./calibration.ts";
 import { fetching } from "./fetching.ts";
 import { isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { didYouMean } from "./suggest.ts";
@@ -13,7 +15,12 @@ export const DEFAULT_MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k";
 export interface ModelChoice {
   readonly model?: string;
   readonly weights?: string;
-  readonly backend: string;
+  /** A tfjs backend; then the engine is tfjs. */
+  readonly backend?: string;
+  readonly engine?: EngineName | "auto";
+  readonly precision?: Precision;
+  /** A folder of photos to calibrate int8 on. */
+  readonly calibrate?: string;
   /** Never ask the network. */
   readonly offline?: boolean | undefined;
   /** 0 prepares photos on the main thread: for a few of them that is sooner done than threads are started. */
@@ -38,7 +45,7 @@ export async function openClassifier(choice: ModelChoice, onNote: Note): Promise
 
 /** The model in the box: always here, and never asks the network. */
 export async function openBox(choice: ModelChoice, onNote: Note): Promise<Classifier> {
-  const classifier = await createClassifier({ models, weights: boxFolder(), ...common(choice, onNote) });
+  const classifier = await createClassifier({ models, weights: boxFolder(), ...(await common(choice, onNote)) });
   onNote(
     `The model in the box, ${classifier.name}, tells ${classifier.labels.length === 10 ? "ten" : classifier.labels.length} things apart: ` +
       `${classifier.labels.join(", ")}.`,
@@ -65,7 +72,7 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
 async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions): Promise<Classifier> {
   const fetched = fetching(choice);
   try {
-    return await createClassifier({ ...what, ...common(choice, onNote), hub: { ...fetched, ...what.hub } });
+    return await createClassifier({ ...what, ...(await common(choice, onNote)), hub: { ...fetched, ...what.hub } });
   } catch (error) {
     if ((error as { code?: unknown }).code !== "unknown-model") throw error;
     const { message } = error as Error;
@@ -78,9 +85,12 @@ async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions):
   }
 }
 
-function common({ backend, threads }: ModelChoice, onNote: Note) {
+async function common({ backend, engine, precision, calibrate, threads }: ModelChoice, onNote: Note) {
   return {
-    backend: backend as "auto", // useBackend says which names there are
+    ...(backend === undefined ? {} : { backend: backend as "auto" }), // useBackend says which names there are
+    ...(engine === undefined ? {} : { engine }),
+    ...(precision === undefined ? {} : { precision }),
+    ...(calibrate === undefined ? {} : { calibration: await photosIn(calibrate, onNote) }),
     onNote,
     ...(threads === undefined ? {} : { threads }),
   };

@@ -26,7 +26,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("-w, --weights <source>", "a folder, a file (with --model), an address, or a name on the hub")
     .option("--offline", "never ask the network")
     .option("-t, --top <n>", "how many classes a photo", wholeNumber, 5)
-    .option("-b, --backend <name>", "auto, tfjs-node-gpu, tfjs-node, wasm or cpu", "auto")
+    .addOption(engineOption())
+    .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .addOption(precisionOption())
+    .option("--calibrate <folder>", "photos like yours, for --precision int8 of models with convolutions")
     .option("--max-pixels <n>", "refuse photos with more pixels than this", wholeNumber, 178_956_970)
     .option("--no-orientation", "do not turn photos as their EXIF data say")
     .option("--json", "print one JSON document")
@@ -74,6 +77,44 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (options) => {
       const { prune } = await import("./commands/cache.ts");
       status = prune(options);
+    });
+
+  program
+    .command("export")
+    .description("write a model as an ONNX file of standard ops, NHWC in, logits out")
+    .argument("<model>", "a model or a checkpoint of it; see vitrail models")
+    .requiredOption("-o, --out <file>", "where to; replaced once the new file is whole")
+    .option("-w, --weights <source>", "a folder, a file, an address, a name on the hub, or none for random ones")
+    .option("--offline", "never ask the network")
+    .option("--opset <n>", "version of ONNX's ops, 13 to 22", wholeNumber, 20)
+    .option("--dynamic-batch", "any number of images at once, as dimension N; otherwise one")
+    .addOption(precisionOption())
+    .option("--calibrate <folder>", "photos to find int8's ranges on and to judge the result by")
+    .option("--agreement <share>", "keep layers in fp32 until so many answers stay the same", share, 0.98)
+    .option("--prune <share>", "set so many of each layer's weights to zero, the smallest", share)
+    .option("--json", "print one JSON document")
+    .action(async (model: string, options) => {
+      const { exportModel } = await import("./commands/export.ts");
+      status = await exportModel(model, options);
+    });
+
+  program
+    .command("benchmark")
+    .description("how fast a model runs here, and how near to this machine's peak")
+    .option("-m, --model <name>", "the model; see vitrail models", "vit_tiny_patch16_224")
+    .option("-w, --weights <source>", "as for export; speed does not depend on them", "none")
+    .option("--offline", "never ask the network")
+    .addOption(engineOption().default("auto"))
+    .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .addOption(precisionOption())
+    .option("--batch <n>", "images at once", wholeNumber, 1)
+    .option("--threads <n>", "threads of one run (default: as many as the machine has)", wholeNumber)
+    .option("--train", "whole training steps: forward, backward, AdamW")
+    .option("--seconds <n>", "how long to measure", wholeNumber, 10)
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { benchmark } = await import("./commands/benchmark.ts");
+      status = await benchmark(options);
     });
 
   program
@@ -140,6 +181,24 @@ function report(error: unknown): void {
   const { red } = colorsFor(process.stderr);
   if (isSpoken(error) && !process.env.VITRAIL_DEBUG) say(red(`error: ${linesOf(error)}`));
   else say(red(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+}
+
+function engineOption(): Option {
+  const about =
+    "onnxruntime-node (ort), onnxruntime-web (ort-web) or tfjs; auto takes the first that works (default: auto)";
+  return new Option("-e, --engine <name>", about).choices(["auto", "ort", "ort-web", "tfjs"]);
+}
+
+function precisionOption(): Option {
+  return new Option("-p, --precision <name>", "how weights are stored and computed")
+    .choices(["fp32", "fp16", "int8"])
+    .default("fp32");
+}
+
+function share(text: string): number {
+  const value = /^(0|1|0?\.[0-9]+|1\.0+)$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1.");
+  return value;
 }
 
 function wholeNumber(text: string): number {

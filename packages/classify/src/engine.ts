@@ -40,7 +40,7 @@ export type Jit = Pick<typeof import("@vitrail/jit"), "compile" | "quantize" | "
 
 /** Checks that engine, precision and backend go together, and gives the engine. */
 export function engineFor({ engine, precision }: EngineChoice, backend: string | undefined): EngineName | "auto" {
-  const chosen = engine ?? (backend === undefined ? "auto" : "tfjs");
+  const chosen = engine === undefined || engine === "auto" ? (backend === undefined ? "auto" : "tfjs") : engine;
   const engines = ["auto", "ort", "ort-web", "tfjs"];
   if (!engines.includes(chosen)) throw bad(`engine ${chosen}: expected ${engines.join(", ")}`);
   const precisions = ["fp32", "fp16", "int8"];

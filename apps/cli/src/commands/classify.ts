@@ -1,4 +1,5 @@
 import type { Answer, Photo } from "@vitrail/classify";
+import type { EngineName, Precision } from "@vitrail/jit";
 import { type Entry, entriesOf } from "../files.ts";
 import { colorsFor, print, say } from "../io.ts";
 import { progress } from "../progress.ts";
@@ -10,7 +11,10 @@ export interface ClassifyCommand {
   readonly weights?: string;
   readonly offline?: boolean;
   readonly top: number;
-  readonly backend: string;
+  readonly backend?: string;
+  readonly engine?: EngineName | "auto";
+  readonly precision?: Precision;
+  readonly calibrate?: string;
   readonly maxPixels: number;
   readonly orientation: boolean;
   readonly json?: boolean;

@@ -1,0 +1,106 @@
+import { stat } from "node:fs/promises";
+import { exportOnnx, type Precision, type QuantizeReport } from "@vitrail/jit";
+import { calibrationPhotos } from "../calibration.ts";
+import { print, say } from "../io.ts";
+import { openModel } from "../open-model.ts";
+import { plain, UserError } from "../user-error.ts";
+
+/** The options of `vitrail export`. */
+export interface ExportCommand {
+  readonly weights?: string;
+  readonly out: string;
+  readonly opset: number;
+  readonly dynamicBatch?: boolean;
+  readonly precision: Precision;
+  readonly calibrate?: string;
+  readonly agreement: number;
+  readonly prune?: number;
+  readonly offline?: boolean;
+  readonly json?: boolean;
+}
+
+/** What `vitrail export --json` prints. */
+export interface ExportRow {
+  readonly model: string;
+  readonly file: string;
+  /** The second file, with the weights, where one is too small. */
+  readonly weights: string | null;
+  readonly bytes: number;
+  readonly opset: number;
+  /** `[N, height, width, 3]`, N as 1 or "N". */
+  readonly input: readonly (number | string)[];
+  readonly precision: Precision;
+  readonly sparsity: number;
+  /** Layers that have weights, how many compute in eight bits, and the names of those that were measured to need fp32. */
+  readonly layers: { readonly all: number; readonly int8: number; readonly kept: readonly string[] } | null;
+  /** Top-1 agreement with fp32; null where nothing was measured. */
+  readonly agreement: (QuantizeReport["agreement"] & { readonly heldOut: boolean }) | null;
+}
+
+/** `vitrail export`. */
+export async function exportModel(name: string, options: ExportCommand): Promise<number> {
+  const { out, opset, precision, calibrate, agreement, prune: sparsity = 0 } = options;
+  if (calibrate !== undefined && precision === "fp32" && sparsity === 0) {
+    throw new UserError("--calibrate goes with --precision int8 or fp16, or with --prune: fp32 needs no photos");
+  }
+  const onNote = (line: string) => say(plain(line));
+  const { model, preprocess } = await openModel({ model: name, ...options });
+  try {
+    const [, height, width] = preprocess.inputSize;
+    const photos = calibrate === undefined ? undefined : await calibrationPhotos(calibrate, preprocess, onNote);
+    const held = photos !== undefined && photos.validation.length > 0;
+    const { report, ...files } = await exportOnnx(model, out, {
+      input: [options.dynamicBatch ? null : 1, height, width, 3],
+      opset,
+      precision,
+      sparsity,
+      agreement,
+      calibration: photos?.calibration,
+      validation: held ? photos.validation : photos?.calibration,
+      onNote,
+    }).catch((error: Error & { code?: string }) => {
+      const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
+      throw lacks ? new UserError(`${error.message}: give a folder of photos with --calibrate DIR`) : error;
+    });
+    const sizes = await Promise.all([files.model, files.weights].map(async (f) => (f ? (await stat(f)).size : 0)));
+    const row: ExportRow = {
+      model: name,
+      file: files.model,
+      weights: files.weights ?? null,
+      bytes: sizes.reduce((a, b) => a + b, 0),
+      opset,
+      input: [options.dynamicBatch ? "N" : 1, height, width, 3],
+      precision,
+      sparsity,
+      layers: report ? { all: report.layers, int8: report.int8Layers, kept: report.kept } : null,
+      agreement: report?.agreement ? { ...report.agreement, heldOut: held } : null,
+    };
+    if (options.json) print(JSON.stringify(row, null, 2));
+    else for (const line of linesFor(row)) print(line);
+    return 0;
+  } finally {
+    model.dispose();
+  }
+}
+
+function linesFor({ file, weights, bytes, opset, input, precision, layers, agreement, sparsity }: ExportRow): string[] {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const lines = [
+    `${plain(file)}${weights ? ` and ${plain(weights)}` : ""}: ${(bytes / 1e6).toFixed(1)} MB, ${precision}, opset ${opset}, input [${input.join(", ")}]`,
+  ];
+  if (sparsity > 0) lines.push(`  ${percent(sparsity)} of each layer's weights are zero`);
+  if (layers && precision === "int8") {
+    lines.push(`  ${layers.int8} of ${layers.all} layers compute in eight bits`);
+    if (layers.kept.length > 0) lines.push(`  kept in fp32, the most sensitive first: ${layers.kept.join("; ")}`);
+  }
+  if (agreement) {
+    const [low, high] = agreement.interval;
+    const seen = agreement.heldOut
+      ? "that calibration did not see"
+      : "of the calibration itself: give 8 or more to judge on others";
+    lines.push(
+      `  top-1 agreement with fp32: ${agreement.same} of ${agreement.of} photos ${seen}, ${percent(agreement.share)} (95 % interval ${percent(low)} to ${percent(high)})`,
+    );
+  }
+  return lines;
+}
