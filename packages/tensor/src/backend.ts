@@ -80,6 +80,10 @@ const failed = (name: BackendName, what: string, cause?: unknown): BackendError 
 
 async function start(name: BackendName, options: BackendOptions): Promise<void> {
   const absent = findBackendFactory(engineName(name)) === null;
+  // Installed or not; but a program may have brought one that runs here, and registered it.
+  if (absent && isNode() && (name === "webgl" || name === "webgpu")) {
+    throw failed(name, "needs a browser: in Node take wasm, cpu or tfjs-node");
+  }
   // Specifiers in full, so that bundlers find them; in a try block, so that one that is not there is only a warning.
   try {
     if (isNative(name)) await loadNative(name, options.nativeModule);
@@ -93,9 +97,7 @@ async function start(name: BackendName, options: BackendOptions): Promise<void> 
     const message = `backend ${name} is not installed: run npm install ${packageName}@${VERSION}`;
     throw new BackendError("backend-not-installed", message, { cause });
   }
-  if (findBackendFactory(engineName(name)) === null) {
-    throw failed(name, isNode() ? "needs a browser: in Node take wasm, cpu or tfjs-node" : "is not in this browser");
-  }
+  if (findBackendFactory(engineName(name)) === null) throw failed(name, "is not in this browser");
   let started = false;
   try {
     started = await setBackend(engineName(name));

@@ -217,7 +217,8 @@ onBackends(["cpu", "wasm", "tfjs-node"], (backend) => {
     },
   );
 
-  test.runIf(native)("numbers for padding are refused, as tfjs-node does: the layers pad first", () => {
+  if (!native) return;
+  test("numbers for padding are refused, as tfjs-node does: the layers pad first", () => {
     const [, op, make] = cases.find(([name]) => name === padded) as (typeof cases)[number];
     const inputs = (make as () => Tensor[])();
     expect(() => tf.tidy(() => op(...inputs))).toThrow("TF Backend supports only 'valid' and 'same' padding");
