@@ -41,11 +41,14 @@ export async function tfjsNodePeer({ model, batch, optimizer = "adamW", size = 2
     if (found.error !== undefined) throw new Error(`tfjs-node, ${model}: ${found.error}`);
     return found;
   };
-  await ask({ module, model, batch, optimizer, size });
   const close = async () => {
-    child.disconnect();
+    if (child.connected) child.disconnect();
     await ended;
   };
+  await ask({ module, model, batch, optimizer, size }).catch(async (error) => {
+    await close();
+    throw error;
+  });
   const versions = { "@tensorflow/tfjs-node": tfjsVersion, "tensorflow-cpu": tensorflowVersion };
   return { step: () => ask("step"), close, versions };
 }
