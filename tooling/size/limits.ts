@@ -89,8 +89,11 @@ export const limits: readonly Limit[] = [
   },
   {
     folder: "packages/jit",
-    entries: [{ file: "index.js", platform: "node", own: 24_000, whole: 215_000 }],
-    workspace: ["@vitrail/layers", "@vitrail/tensor"],
+    entries: [
+      { file: "index.js", platform: "node", own: 40_000, whole: 235_000 },
+      { file: "browser.js", platform: "browser", own: 40_000, whole: 150_000 },
+    ],
+    workspace: ["@vitrail/checkpoint", "@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
@@ -106,7 +109,14 @@ export const limits: readonly Limit[] = [
       { file: "index.js", platform: "node", own: 5_000, whole: 240_000 },
       { file: "browser.js", platform: "browser", own: 5_000, whole: 150_000, mustNotAppear: sharp },
     ],
-    workspace: ["@vitrail/checkpoint", "@vitrail/data", "@vitrail/hub", "@vitrail/layers", "@vitrail/tensor"],
+    workspace: [
+      "@vitrail/checkpoint",
+      "@vitrail/data",
+      "@vitrail/hub",
+      "@vitrail/jit",
+      "@vitrail/layers",
+      "@vitrail/tensor",
+    ],
     mustNotAppear: engines,
   },
 ];

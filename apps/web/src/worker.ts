@@ -25,8 +25,10 @@ async function start(): Promise<Classifier> {
       },
     },
   });
-  const { name, reason } = classifier.report;
-  tell({ kind: "ready", backend: name, reason, labels: classifier.labels });
+  const { engine, report, labels } = classifier;
+  // Engine ort-web where its worker starts, else tfjs on the backend that was found.
+  const backend = engine.name === "tfjs" ? report.name : "ONNX Runtime";
+  tell({ kind: "ready", backend, reason: engine.reason, labels });
   return classifier;
 }
 

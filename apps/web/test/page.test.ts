@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,13 +7,9 @@ import { resnet20_cifar } from "@vitrail/resnet";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumArgs, chromiumPath } from "./chromium.ts";
 
-const executablePath = [
-  process.env.CHROMIUM ?? "",
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-].find((path) => path !== "" && existsSync(path));
+const executablePath = chromiumPath();
 const root = fileURLToPath(new URL("..", import.meta.url));
 const photos = fileURLToPath(new URL("../../cli/photos/", import.meta.url));
 const weights = fileURLToPath(new URL("../../../packages/weights-cifar10/", import.meta.url));
@@ -35,14 +30,7 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
     address = server.resolvedUrls?.local[0] as string;
     browser = await chromium.launch({
       executablePath: executablePath as string,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-sync",
-      ],
+      args: chromiumArgs,
     });
     page = await browser.newPage({ viewport: { width: 390, height: 844 } }); // a phone
     page.on("request", (request) => {
@@ -82,6 +70,10 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
     } finally {
       classifier.dispose();
     }
+  });
+
+  test("the model is traced and runs on ONNX Runtime", async () => {
+    expect(await page.getAttribute("body", "data-backend")).toBe("ONNX Runtime");
   });
 
   test("nothing leaves the page", () => {

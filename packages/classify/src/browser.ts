@@ -53,7 +53,8 @@ export async function load<C, M extends ImageModel>(
 
 /** Makes a classifier; see the entry for Node. Run it in a worker, so that the page stays alive during a forward pass. */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  return createClassifierOn({ openWeights, preprocessor, jit: () => undefined }, options);
+  const jit = () => import("@vitrail/jit"); // only where it is asked for
+  return createClassifierOn({ openWeights, preprocessor, jit }, options);
 }
 
 function preprocessor(preprocess: Preprocess): Preprocessor {

@@ -17,7 +17,7 @@ export function watching(graph: Graph, outputs: (g: Graph) => readonly { name: s
 /** Bins of the histograms by which a range is cut. */
 const BINS = 2048;
 /** Parts of the whole range that are tried. */
-const CUTS = Array.from({ length: 24 }, (_, i) => 1 - i * 0.035);
+const cuts = (): number[] => Array.from({ length: 24 }, (_, i) => 1 - i * 0.035);
 
 /**
  * The range of each value by which rounding to 256 steps errs least in the mean square over all batches: a few outliers are cut
@@ -84,8 +84,8 @@ export function bestRange(histogram: Float64Array, { low, high }: Range): Range 
   let best: Range = { low, high };
   let least = Number.POSITIVE_INFINITY;
   const width = (high - low) / histogram.length;
-  for (const below of low < 0 ? CUTS : [1]) {
-    for (const above of high > 0 ? CUTS : [1]) {
+  for (const below of low < 0 ? cuts() : [1]) {
+    for (const above of high > 0 ? cuts() : [1]) {
       // one-sided ranges have one end to cut; of two-sided ones both go together, or one alone
       if (low < 0 && high > 0 && below !== above && below !== 1 && above !== 1) continue;
       const cut = { low: low * below, high: high * above };

@@ -1,7 +1,7 @@
-import { Worker } from "node:worker_threads";
+import { startThread } from "#host";
 import { JitError, type JitErrorCode } from "../errors.ts";
-import { workerUrl } from "../worker-url.ts";
 import type { Request } from "./protocol.ts";
+import type { Thread } from "./thread.ts";
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -10,27 +10,27 @@ interface Pending {
 
 /** A session in a thread of its own. The thread keeps the process alive only while a request is under way. */
 export class Client {
-  readonly #worker: Worker;
+  /** The thread; for tests, which make it crash. */
+  readonly thread: Thread = startThread();
   readonly #pending = new Map<number, Pending>();
   #next = 0;
   #ended: JitError | undefined;
 
   constructor() {
-    this.#worker = new Worker(workerUrl());
-    this.#worker.unref();
-    this.#worker.on("message", ({ id, value, error }: { id: number; value: unknown; error?: { message: string } }) => {
-      const pending = this.#pending.get(id);
-      this.#settle(id);
-      if (error) pending?.reject(new JitError("engine-failed", error.message));
-      else pending?.resolve(value);
-    });
-    this.#worker.on("error", (error: Error) => this.#end("worker-crashed", `the worker failed: ${error.message}`));
-    this.#worker.on("exit", (code) => this.#end("worker-crashed", `the worker ended by itself with status ${code}`));
+    this.thread.listen(
+      ({ id, value, error }) => {
+        const pending = this.#pending.get(id);
+        this.#settle(id);
+        if (error) pending?.reject(new JitError("engine-failed", error.message));
+        else pending?.resolve(value);
+      },
+      (why) => this.#end("worker-crashed", why),
+    );
   }
 
   #settle(id: number): void {
     this.#pending.delete(id);
-    if (this.#pending.size === 0) this.#worker.unref();
+    if (this.#pending.size === 0) this.thread.hold(false);
   }
 
   #end(code: JitErrorCode, message: string): void {
@@ -45,9 +45,9 @@ export class Client {
     return new Promise<T>((resolve, reject) => {
       const id = this.#next++;
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#worker.ref();
+      this.thread.hold(true);
       try {
-        this.#worker.postMessage({ id, ...request }, [...new Set(transfer)] as ArrayBuffer[]);
+        this.thread.post({ id, ...request }, [...new Set(transfer)] as ArrayBuffer[]);
       } catch (error) {
         this.#settle(id);
         reject(error as Error);
@@ -61,11 +61,6 @@ export class Client {
     const closed = this.request<void>({ kind: "close" });
     this.#ended = new JitError("disposed", "it was disposed: compile again");
     await closed.catch(() => undefined);
-    await this.#worker.terminate();
-  }
-
-  /** The thread, for tests that make it crash. */
-  get thread(): Worker {
-    return this.#worker;
+    await this.thread.terminate();
   }
 }

@@ -1,12 +1,14 @@
 /** Which runtime runs a graph, and why. */
-import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+
+import { useBackend } from "@vitrail/tensor";
+import { absence, autoEngines, defaultThreads, gpuProvider, mayHaveNodeGpu } from "#host";
 import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest } from "./protocol.ts";
+import type { Runtime } from "./thread.ts";
 
 /** `ort`: onnxruntime-node; `ort-web`: onnxruntime-web's wasm build; `tfjs`: eager, as the function is written. */
 export type EngineName = "ort" | "ort-web" | "tfjs";
@@ -14,12 +16,17 @@ export type EngineName = "ort" | "ort-web" | "tfjs";
 export type ProviderName = "cpu" | "cuda" | "coreml" | "dml" | "webgpu";
 
 export interface EngineOptions {
-  /** Default "auto": `ort`, else `ort-web`, else `tfjs`, whichever is installed and starts. */
+  /**
+   * Default "auto": `ort` on a graphics processor, else tfjs-node-gpu where that is installed, else `ort`, else `ort-web`,
+   * else `tfjs` on the backend that runs, whichever is installed and starts.
+   */
   readonly engine?: EngineName | "auto" | undefined;
-  /** Default "auto": a graphics processor where the runtime brings one that starts, else the CPU. */
+  /** Default "auto": a graphics processor where the runtime brings one that starts, else the CPU. By name: that one or an error. */
   readonly provider?: ProviderName | "auto" | undefined;
-  /** Threads of one run. Default: as many as the machine runs at once, at most 8 for `ort-web`. */
+  /** Threads of one run. Default: as many as the machine runs at once, at most 8 for `ort-web`; 1 in a page that is not isolated. */
   readonly threads?: number | undefined;
+  /** In browsers, where onnxruntime-web's `.wasm` file is: a folder's address that ends in a slash. Default: where the bundler put it. */
+  readonly wasmPaths?: string | undefined;
 }
 
 export interface EngineAttempt {
@@ -35,23 +42,6 @@ export interface EngineReport {
   readonly tried: readonly EngineAttempt[];
 }
 
-const packages = { ort: "onnxruntime-node", "ort-web": "onnxruntime-web" } as const;
-
-/** Plain `npm i onnxruntime-node` runs a download that many networks block, and then leaves nothing installed. */
-const installCommands = {
-  ort: "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@1.30.0",
-  "ort-web": "npm install onnxruntime-web@1.30.0",
-} as const;
-
-function isInstalled(name: "ort" | "ort-web"): boolean {
-  try {
-    createRequire(import.meta.url).resolve(packages[name]);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split("\n", 1)[0] as string;
 
 /** A session of a graph on the engine that was chosen for it; no client where that is eager tfjs. */
@@ -65,31 +55,37 @@ interface TrainingState {
   readonly carry: Readonly<Record<string, string>>;
 }
 
-/** Providers to try in order. */
-function providerOrder(engine: "ort" | "ort-web", asked: ProviderName | "auto"): readonly ProviderName[] {
-  if (asked !== "auto") return [asked];
-  if (engine === "ort-web") return ["cpu"];
-  if (process.platform === "linux" && hasCuda()) return ["cuda", "cpu"];
-  return ["cpu"];
+interface Candidate {
+  readonly engine: Runtime | "tfjs";
+  /** Of engine tfjs: "tfjs-node-gpu" where the backend is to be changed to that. */
+  readonly provider: ProviderName | "tfjs-node-gpu" | undefined;
+  /** Why it need not be tried. */
+  readonly absence?: string | undefined;
 }
 
-/** onnxruntime-node's CUDA files come by a download of their own; without them asking costs a noisy failure. */
-function hasCuda(): boolean {
-  try {
-    const require = createRequire(import.meta.url);
-    const folder = require.resolve("onnxruntime-node/package.json").replace(/package\.json$/, "");
-    require.resolve(`${folder}bin/napi-v6/linux/${process.arch}/libonnxruntime_providers_cuda.so`);
-    return true;
-  } catch {
-    return false;
+/** What to try, in order. */
+function candidates({ engine = "auto", provider = "auto" }: EngineOptions): readonly Candidate[] {
+  if (engine === "tfjs") return [{ engine, provider: undefined }];
+  const runtimes = engine === "auto" ? autoEngines() : [engine];
+  if (provider !== "auto") {
+    // By name: the first runtime that could have it says whether it does.
+    const [runtime = "ort-web"] = runtimes.filter((one) => absence(one) === undefined);
+    return [{ engine: runtime, provider, absence: absence(runtime) }];
   }
+  const list: Candidate[] = runtimes.map((one) => ({ engine: one, provider: "cpu", absence: absence(one) }));
+  const gpu = gpuProvider();
+  if (engine === "auto" && mayHaveNodeGpu()) list.unshift({ engine: "tfjs", provider: "tfjs-node-gpu" });
+  if (gpu && runtimes[0] === "ort" && absence("ort") === undefined) {
+    list.unshift({ engine: "ort", provider: gpu.name, absence: gpu.absence });
+  }
+  return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
 
 async function start(
-  engine: "ort" | "ort-web",
+  engine: Runtime,
   provider: ProviderName,
   graph: Graph,
-  threads: number,
+  { threads = defaultThreads(engine), wasmPaths }: EngineOptions,
   state: TrainingState | undefined,
 ): Promise<Client> {
   const client = new Client();
@@ -102,6 +98,7 @@ async function start(
       model,
       threads,
       providers: provider === "cpu" ? ["cpu"] : [provider, "cpu"],
+      ...(wasmPaths === undefined ? {} : { wasmPaths }),
       ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
       ...state,
     };
@@ -115,44 +112,42 @@ async function start(
 }
 
 /** Opens a session for `graph`, falling back as {@link EngineOptions} says. */
-export async function openSession(
-  graph: Graph,
-  { engine = "auto", provider = "auto", threads }: EngineOptions,
-  state?: TrainingState,
-): Promise<Opened> {
+export async function openSession(graph: Graph, options: EngineOptions, state?: TrainingState): Promise<Opened> {
   const tried: EngineAttempt[] = [];
-  const order: readonly EngineName[] = engine === "auto" ? ["ort", "ort-web", "tfjs"] : [engine];
-  for (const name of order) {
-    const why =
-      engine !== "auto" ? "asked for by name" : tried.length === 0 ? "the first choice" : "the first that works";
-    if (name === "tfjs") {
-      return { client: undefined, report: { engine: name, provider: undefined, reason: why, tried } };
-    }
-    if (!isInstalled(name)) {
-      const reason = `${packages[name]} is not installed: run ${installCommands[name]}`;
-      if (engine !== "auto") throw new JitError("engine-not-installed", `engine ${name}: ${reason}`);
-      tried.push({ name, reason });
-      continue;
-    }
-    const most = availableParallelism();
-    const count = threads ?? (name === "ort-web" ? Math.min(most, 8) : most);
-    for (const target of providerOrder(name, provider)) {
-      try {
-        const client = await start(name, target, graph, count, state);
-        return { client, report: { engine: name, provider: target, reason: why, tried } };
-      } catch (error) {
-        const reason = firstLine(error);
-        const last = target === providerOrder(name, provider).at(-1);
-        if (last && engine !== "auto") {
-          const code = target === "cpu" ? "engine-failed" : "provider-missing";
-          throw new JitError(code, `engine ${name} with provider ${target} does not start: ${reason}`, {
-            cause: error,
-          });
-        }
-        tried.push({ name: `${name} (${target})`, reason });
+  const list = candidates(options);
+  const byName = options.engine !== undefined && options.engine !== "auto";
+  for (const { engine, provider, absence: missing } of list) {
+    const name =
+      provider === "tfjs-node-gpu" ? provider : provider && provider !== "cpu" ? `${engine} (${provider})` : engine;
+    const reason = byName ? "asked for by name" : tried.length === 0 ? "the first choice" : "the first that works";
+    try {
+      if (missing !== undefined) throw new JitError("engine-not-installed", missing);
+      if (engine === "tfjs") {
+        if (provider === "tfjs-node-gpu") await useBackend(provider);
+        const why = provider === "tfjs-node-gpu" ? `${provider} is installed` : reason;
+        return { client: undefined, report: { engine, provider: undefined, reason: why, tried } };
       }
+      const client = await start(engine, provider as ProviderName, graph, options, state);
+      return { client, report: { engine, provider: provider as ProviderName, reason, tried } };
+    } catch (error) {
+      tried.push({ name, reason: firstLine(error) });
+      if (list.at(-1)?.provider === provider && list.at(-1)?.engine === engine) throw refusal(error, options, tried);
     }
   }
+  throw new JitError("engine-failed", "no engine can be tried here");
+}
+
+/** The error where nothing starts. */
+function refusal(
+  error: unknown,
+  { engine = "auto", provider = "auto" }: EngineOptions,
+  tried: readonly EngineAttempt[],
+) {
   const all = tried.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  throw new JitError("engine-failed", `no engine starts here: ${all}`);
+  if ((error as JitError).code === "engine-not-installed") {
+    return new JitError("engine-not-installed", `engine ${engine}: ${firstLine(error)}`);
+  }
+  const code = provider !== "auto" && provider !== "cpu" ? "provider-missing" : "engine-failed";
+  const asked = provider === "auto" ? "" : ` with provider ${provider}`;
+  return new JitError(code, `engine ${engine}${asked} does not start: ${all}`, { cause: error });
 }

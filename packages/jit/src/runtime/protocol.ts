@@ -18,6 +18,8 @@ export interface OpenRequest {
   /** 0: the runtime's own choice. */
   readonly threads: number;
   readonly providers: readonly string[];
+  /** In browsers, where the runtime's files are. */
+  readonly wasmPaths?: string;
   /** Training state by input name. */
   readonly initial?: HostTensors;
   /** State input -> the output that is its next value. */

@@ -1,0 +1,4 @@
+import { prove } from "./prove.ts";
+
+// For page.evaluate.
+Object.assign(globalThis, { prove });

@@ -1,0 +1,85 @@
+import { mul, type Tensor, useBackend } from "@vitrail/tensor";
+import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { compile } from "../compile.ts";
+import type { EngineOptions } from "./engine.ts";
+import type { Runtime } from "./thread.ts";
+
+/** What the machine of these tests lacks. */
+const lacks = vi.hoisted(() => ({ runtimes: new Set<string>(), cuda: "not installed" as string | undefined }));
+
+vi.mock("#host", async (original) => {
+  const host = await original<typeof import("../host.ts")>();
+  return {
+    ...host,
+    absence: (runtime: Runtime) => (lacks.runtimes.has(runtime) ? host.notInstalled(runtime) : host.absence(runtime)),
+    gpuProvider: () => ({ name: "cuda", absence: lacks.cuda }),
+  };
+});
+
+beforeAll(async () => {
+  await useBackend("cpu");
+});
+beforeEach(() => {
+  lacks.runtimes.clear();
+  lacks.cuda = "its files are not installed";
+});
+
+async function reportOf(options: EngineOptions) {
+  const f = await compile((x: Tensor) => mul(x, 2), { input: [1], ...options });
+  expect([...(await f.run(Float32Array.of(21)))]).toEqual([42]);
+  await f.dispose();
+  return f.report;
+}
+
+describe("engine auto", () => {
+  test("takes onnxruntime-node, and says why nothing on a graphics processor", async () => {
+    expect(await reportOf({})).toMatchObject({
+      engine: "ort",
+      provider: "cpu",
+      reason: "the first that works",
+      tried: [
+        { name: "ort (cuda)", reason: "its files are not installed" },
+        { name: "tfjs-node-gpu", reason: expect.stringContaining("is not installed") },
+      ],
+    });
+  });
+
+  test("passes over a provider that is there and does not start", async () => {
+    lacks.cuda = undefined;
+    const { provider, tried } = await reportOf({});
+    expect(provider).toBe("cpu");
+    expect(tried[0]).toMatchObject({ name: "ort (cuda)" });
+  });
+
+  test("takes onnxruntime-web where the native one is not installed, then eager tfjs", async () => {
+    lacks.runtimes.add("ort");
+    expect(await reportOf({})).toMatchObject({ engine: "ort-web" });
+    lacks.runtimes.add("ort-web");
+    const { engine, tried } = await reportOf({});
+    expect(engine).toBe("tfjs");
+    expect(tried.at(-1)?.name).toBe("ort-web");
+  });
+});
+
+describe("by name", () => {
+  test("a runtime that is not installed is refused with the command that installs it", async () => {
+    lacks.runtimes.add("ort").add("ort-web");
+    await expect(reportOf({ engine: "ort" })).rejects.toMatchObject({
+      code: "engine-not-installed",
+      message: expect.stringContaining("ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@"),
+    });
+    await expect(reportOf({ engine: "ort-web" })).rejects.toThrow("npm install onnxruntime-web@");
+  });
+
+  test.each(["dml", "coreml"] as const)("provider %s, which this build lacks, is refused", async (provider) => {
+    if (process.platform !== "linux") return;
+    await expect(reportOf({ provider })).rejects.toMatchObject({
+      code: "provider-missing",
+      message: expect.stringContaining(`this build has no ${provider}`),
+    });
+  });
+
+  test("the wasm build has no provider but cpu in Node", async () => {
+    await expect(reportOf({ engine: "ort-web", provider: "cuda" })).rejects.toMatchObject({ code: "provider-missing" });
+  });
+});
