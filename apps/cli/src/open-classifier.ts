@@ -60,7 +60,7 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
     return await open(choice, onNote, { models, weights, hub: { connectTimeout: 3000, retries: 1 } });
   } catch (error) {
     if (!isHubError(error)) throw error;
-    onNote(`The default model, ${DEFAULT_MODEL}, is not cached and cannot be fetched: ${error.message}.`);
+    onNote(`The default model, ${DEFAULT_MODEL}, is neither cached nor to be had: ${error.message}.`);
     const classifier = await openBox(choice, onNote);
     onNote(
       `For ImageNet's 1000 classes run "vitrail download ${DEFAULT_MODEL}" once with a network, or give a folder with --weights.`,
