@@ -121,9 +121,7 @@ describe("vitrail classify without --model and --weights", () => {
     const result = await vitrail("classify", cat, "--json");
     expect(json(result)[0]).toMatchObject({ model: "resnet20_cifar", predictions: [{ label: "cat" }, {}, {}, {}, {}] });
     expect(result.status).toBe(0);
-    expect(result.stderr).toMatch(
-      new RegExp(`default model, ${DEFAULT_MODEL}, is neither cached nor to be had: .*`),
-    );
+    expect(result.stderr).toMatch(new RegExp(`default model, ${DEFAULT_MODEL}, is neither cached nor to be had: .*`));
     expect(result.stderr).toMatch(reason);
     expect(result.stderr).toMatch(/The model in the box, resnet20_cifar, tells ten things apart: airplane/);
     expect(Date.now() - begun).toBeLessThan(15_000);
