@@ -64,7 +64,7 @@ async function loadWasm({ wasmPaths }: BackendOptions): Promise<void> {
 }
 
 const firstLine = (error: unknown): string =>
-  String((error as { message?: unknown } | null)?.message ?? error).split("\n", 1)[0] as string;
+  (String((error as { message?: unknown } | null)?.message ?? error).split("\n", 1)[0] as string).trim();
 
 /** An import that failed because the package is absent, not because something inside it is. */
 function isMissing(error: unknown, packageName: string): boolean {

@@ -1,18 +1,14 @@
 import { readFileSync } from "node:fs";
-import { expectClose } from "@repo/testing";
+import { expectClose, onBackends } from "@repo/testing";
 import { readCheckpoint } from "@vitrail/checkpoint";
-import { cast, grad, memory, type Tensor, tensor, tensor1d, tensor2d, useBackend } from "@vitrail/tensor";
-import { beforeAll, describe, expect, test } from "vitest";
+import { cast, grad, memory, type Tensor, tensor, tensor1d, tensor2d } from "@vitrail/tensor";
+import { describe, expect, test } from "vitest";
 import { adamW, crossEntropy, initialState, noDecayForVectors, type Optimizer, optimizerStep, sgd } from "./index.ts";
 
 const golden = (name: string) =>
   readCheckpoint(readFileSync(new URL(`./__goldens__/${name}.safetensors`, import.meta.url)));
 
-beforeAll(async () => {
-  await useBackend("cpu");
-});
-
-describe("crossEntropy equals torch's, gradients too", () => {
+const losses = () => {
   const file = golden("losses");
   const read = (name: string) => {
     const found = file.tensors.get(name);
@@ -46,9 +42,9 @@ describe("crossEntropy equals torch's, gradients too", () => {
     expect(() => crossEntropy(logits, tensor1d([1]))).toThrow("type int32, found float32");
     expect(() => crossEntropy(logits, tensor1d([1], "int32"), { labelSmoothing: 2 })).toThrow("0 to 1, found 2");
   });
-});
+};
 
-describe("optimisers equal torch's, step by step", () => {
+const optimisers = () => {
   const file = golden("optimizers");
   const values = (name: string) => file.tensors.get(name)?.float32() as Float32Array;
   const optimizers: Record<string, Optimizer> = {
@@ -95,4 +91,9 @@ describe("optimisers equal torch's, step by step", () => {
     expect(() => adamW({ lr: 1, betas: [1, 0.9] })).toThrow("below 1, found 1");
     expect(() => sgd({ lr: 1, nesterov: true })).toThrow("nesterov needs a momentum");
   });
+};
+
+onBackends(["cpu", "tfjs-node"], () => {
+  describe("crossEntropy equals torch's, gradients too", losses);
+  describe("optimisers equal torch's, step by step", optimisers);
 });
