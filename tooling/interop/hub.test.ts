@@ -7,7 +7,7 @@ import { downloadWeights, isCached, listCache, openWeights, pruneCache, verifyCa
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { findPython, hubPy, record } from "./python.ts";
 
-const python = findPython();
+const python = findPython("huggingface_hub, safetensors, numpy");
 
 const model = encodeSafetensors([["w", { shape: [3], float32: () => Float32Array.of(1, 2, 3) }]]);
 const config = JSON.stringify({ architecture: "resnet18", num_classes: 3 });

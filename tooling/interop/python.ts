@@ -3,19 +3,19 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const script = fileURLToPath(new URL("hub.py", import.meta.url));
+const scriptOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * A Python that has `huggingface_hub` and `safetensors`: VITRAIL_PYTHON, the active or this folder's virtual environment (`.venv`), else
+ * A Python that has some modules: VITRAIL_PYTHON, the active or this folder's virtual environment (`.venv`), else
  * python3. Undefined where there is none.
  */
-export function findPython(): string | undefined {
+export function findPython(modules: string): string | undefined {
   const bin = process.platform === "win32" ? "Scripts/python.exe" : "bin/python";
   const environments = [process.env.VIRTUAL_ENV, fileURLToPath(new URL("../../.venv", import.meta.url))];
   const found = environments.flatMap((folder) => (folder ? [join(folder, bin)] : []));
   for (const python of [process.env.VITRAIL_PYTHON, ...found, "python3", "python"]) {
     if (!python) continue;
-    const { status } = spawnSync(python, ["-c", "import huggingface_hub, safetensors, numpy"], { stdio: "ignore" });
+    const { status } = spawnSync(python, ["-c", `import ${modules}`], { stdio: "ignore" });
     if (status === 0) return python;
   }
   return undefined;
@@ -23,9 +23,22 @@ export function findPython(): string | undefined {
 
 /** Runs one command of hub.py and gives what it printed. */
 export function hubPy(python: string, env: NodeJS.ProcessEnv, ...args: string[]): Promise<unknown> {
-  const child = spawn(python, [script, ...args], {
-    env: { ...withoutHub(process.env), HF_HUB_DISABLE_PROGRESS_BARS: "1", HF_HUB_DISABLE_TELEMETRY: "1", ...env },
-  });
+  const quiet = { HF_HUB_DISABLE_PROGRESS_BARS: "1", HF_HUB_DISABLE_TELEMETRY: "1" };
+  return runPy(python, "hub.py", args, { ...withoutHub(process.env), ...quiet, ...env });
+}
+
+/** Runs one command of onnx_check.py and gives what it printed. */
+export function onnxPy(python: string, ...args: string[]): Promise<unknown> {
+  return runPy(python, "onnx_check.py", args, process.env);
+}
+
+/** Runs one command of checkpoint.py and gives what it printed. */
+export function checkpointPy(python: string, ...args: string[]): Promise<unknown> {
+  return runPy(python, "checkpoint.py", args, process.env);
+}
+
+function runPy(python: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<unknown> {
+  const child = spawn(python, [scriptOf(script), ...args], { env });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
@@ -36,7 +49,7 @@ export function hubPy(python: string, env: NodeJS.ProcessEnv, ...args: string[])
       if (status === 0) resolve(JSON.parse(Buffer.concat(out).toString()));
       else
         reject(
-          new Error(`hub.py ${args.join(" ")} ended with ${status}: ${Buffer.concat(err).toString().slice(-2000)}`),
+          new Error(`${script} ${args.join(" ")} ended with ${status}: ${Buffer.concat(err).toString().slice(-2000)}`),
         );
     });
   });
