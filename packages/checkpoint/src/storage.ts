@@ -55,11 +55,32 @@ export function swappedStorage(parent: Storage, width: 0 | 2 | 4 | 8): Storage {
     byteLength: parent.byteLength,
     bytes(begin, end) {
       checkRange(begin, end, parent.byteLength);
-      const bytes = parent.bytes(begin, end).slice();
-      for (let at = 0; at + width <= bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+      const bytes = new Uint8Array(parent.bytes(begin, end)); // a copy at the beginning of its own buffer: aligned
+      if (width === 2) swap16(new Uint16Array(bytes.buffer, 0, bytes.length >> 1));
+      else swap32(new Uint32Array(bytes.buffer, 0, bytes.length >> 2), width === 8);
       return bytes;
     },
   };
+}
+
+function swap16(words: Uint16Array): void {
+  for (let i = 0; i < words.length; i++) {
+    const w = words[i] as number;
+    words[i] = (w << 8) | (w >>> 8);
+  }
+}
+
+/** `pairs`: the two words of each number change places too. */
+function swap32(words: Uint32Array, pairs: boolean): void {
+  for (let i = 0; i < words.length; i++) {
+    const w = words[i] as number;
+    words[i] = (w << 24) | ((w & 0xff00) << 8) | ((w >>> 8) & 0xff00) | (w >>> 24);
+  }
+  for (let i = 0; pairs && i + 1 < words.length; i += 2) {
+    const w = words[i] as number;
+    words[i] = words[i + 1] as number;
+    words[i + 1] = w;
+  }
 }
 
 /** Reads from any storage, and holds it to its word. */

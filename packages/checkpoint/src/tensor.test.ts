@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type DType, encodeSafetensors, memoryStorage, readCheckpoint, sliceStorage, viewTensor } from "./index.ts";
+import { swappedStorage } from "./storage.ts";
 
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 
@@ -119,4 +120,15 @@ test("64-bit integers are rounded once: beyond 2^53 too, to the nearest fp32", (
   const floats = [...read("I64", BigInt64Array.from(signed))];
   expect(floats).toEqual([...expected, ...expected.map((v) => -v), 2 ** 63, -(2 ** 63)]);
   expect([...read("U64", BigUint64Array.from([...values, 2n ** 64n - 1n]))]).toEqual([...expected, 2 ** 64]);
+});
+
+test("a storage may give Buffers, at any address", () => {
+  const values = Float32Array.of(1.5, -2, 3, 4);
+  const odd = Buffer.concat([Buffer.from([0]), Buffer.from(values.buffer)]);
+  const storage = { byteLength: 16, bytes: (begin: number, end: number) => odd.subarray(1 + begin, 1 + end) };
+  expect([...viewTensor({ dtype: "F32", shape: [4], storage }).float32()]).toEqual([...values]);
+  const turned = viewTensor({ dtype: "F32", shape: [2, 2], strides: [1, 2], storage });
+  expect([...turned.float32()]).toEqual([1.5, 3, -2, 4]);
+  expect([...swappedStorage(storage, 4).bytes(0, 4)]).toEqual([0x3f, 0xc0, 0, 0]);
+  expect(odd[1]).toBe(0); // not turned round in place
 });

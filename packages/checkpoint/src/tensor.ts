@@ -130,7 +130,7 @@ class StoredTensor implements CheckpointTensor {
 export function toFloat32(dtype: DType, bytes: Uint8Array): Float32Array {
   const width = bitsOf(dtype) / 8;
   // Typed arrays need their alignment: a file's header may end anywhere, so then the bytes are copied.
-  const b = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const b = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes); // not slice(): of a Buffer that is a view
   const n = b.byteLength / width;
   switch (dtype) {
     case "F32":
@@ -231,7 +231,7 @@ type Words = Uint8Array | Uint16Array | Uint32Array;
 
 /** Bytes as the widest whole numbers that JavaScript moves fast: an element of 8 bytes is two of them. */
 function wordsOf(bytes: Uint8Array, width: number): Words {
-  const b = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  const b = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes); // not slice(): of a Buffer that is a view
   const n = b.byteLength / width;
   if (width === 2) return new Uint16Array(b.buffer, b.byteOffset, n);
   if (width === 4) return new Uint32Array(b.buffer, b.byteOffset, n);

@@ -107,8 +107,9 @@ export class ByteReader {
     if (length > this.left) this.short(length);
     const begin = this.position;
     const end = Math.min(this.storage.byteLength, begin + Math.max(WINDOW, length));
-    this.window = readBytes(this.storage, begin, end, this.file);
-    this.view = new DataView(this.window.buffer, this.window.byteOffset, this.window.byteLength);
+    const { buffer, byteOffset, byteLength } = readBytes(this.storage, begin, end, this.file);
+    this.window = new Uint8Array(buffer, byteOffset, byteLength); // of a Buffer, slice() would be a view
+    this.view = new DataView(buffer, byteOffset, byteLength);
     this.base = begin;
     this.at = 0;
   }
