@@ -56,8 +56,9 @@ export async function openBox(choice: ModelChoice, onNote: Note): Promise<Classi
 /** The default where it is cached or can be fetched, else the model in the box: without a network that is known in a moment. */
 async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifier> {
   const weights = publishedNamed(DEFAULT_MODEL);
+  const hub = { connectTimeout: 3000, stallTimeout: 6000, retries: 1 }; // somebody waits, and there is another answer
   try {
-    return await open(choice, onNote, { models, weights, hub: { connectTimeout: 3000, retries: 1 } });
+    return await open(choice, onNote, { models, weights, hub });
   } catch (error) {
     if (!isHubError(error)) throw error;
     onNote(`The default model, ${DEFAULT_MODEL}, is neither cached nor to be had: ${error.message}.`);

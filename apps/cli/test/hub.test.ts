@@ -111,10 +111,11 @@ describe("vitrail classify without --model and --weights", () => {
     ],
     ["the hub does not have it", () => {}, /there is no timm/],
     ["a portal answers", () => (hub.fault = () => ({ page: "<!doctype html>Log in" })), /web page/],
+    ["the hub never answers", () => (hub.fault = () => ({ silent: true })), /no answer in time/],
     ["the hub is down", () => (hub.fault = () => ({ status: 503 })), /503/],
     ["the cache cannot be written", () => writeFileSync(join(home, "hub"), ""), /HF_HUB_CACHE/],
     ["the network may not be asked", () => (env.HF_HUB_OFFLINE = "1"), /may not be asked/],
-  ])("where %s the model in the box answers at once, and stderr says so", async (name, arrange, reason) => {
+  ])("where %s the model in the box answers, and stderr says so", async (name, arrange, reason) => {
     if (/cache/.test(name)) hub.repos[`timm/${DEFAULT_MODEL}`] = { revisions: { main: cifar } };
     arrange();
     const begun = Date.now();
@@ -124,7 +125,7 @@ describe("vitrail classify without --model and --weights", () => {
     expect(result.stderr).toMatch(new RegExp(`default model, ${DEFAULT_MODEL}, is neither cached nor to be had: .*`));
     expect(result.stderr).toMatch(reason);
     expect(result.stderr).toMatch(/The model in the box, resnet20_cifar, tells ten things apart: airplane/);
-    expect(Date.now() - begun).toBeLessThan(15_000);
+    expect(Date.now() - begun).toBeLessThan(30_000);
   });
 
   test("--offline never asks the network", async () => {
