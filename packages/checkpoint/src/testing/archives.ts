@@ -36,11 +36,12 @@ export function tensor(
   of: Uint8Array,
   shape: readonly number[],
   strides: readonly number[],
-  offset: Uint8Array = int(0),
+  offset: Uint8Array | number = 0,
 ): Uint8Array {
   const tuple = (list: readonly number[]) => pickle(0x28, ...list.map(number), 0x74);
   const hooks = pickle(global("collections", "OrderedDict"), 0x29, 0x52);
-  const args = pickle(0x28, of, offset, tuple(shape), tuple(strides), 0x89, hooks, 0x74);
+  const begin = typeof offset === "number" ? number(offset) : offset;
+  const args = pickle(0x28, of, begin, tuple(shape), tuple(strides), 0x89, hooks, 0x74);
   return pickle(global("torch._utils", "_rebuild_tensor_v2"), args, 0x52);
 }
 
