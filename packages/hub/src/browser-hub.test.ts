@@ -97,6 +97,18 @@ test("what may pass is asked again, and a cut download goes on where it ended", 
   ]);
 });
 
+test("of a repository of transformers the preprocessing comes too", async () => {
+  const config = JSON.stringify({ model_type: "resnet", id2label: { 0: "a", 1: "b" } });
+  const preprocessor = JSON.stringify({ size: { shortest_edge: 224 }, resample: 3 });
+  const theirs = { "config.json": config, "preprocessor_config.json": preprocessor, "model.safetensors": model };
+  at.hub.repos["org/theirs"] = { revisions: { main: theirs } };
+  for (const options of [{}, { offline: true }]) {
+    const weights = await open("org/theirs", options);
+    expect(weights.config).toMatchObject({ architecture: "resnet50", preprocess: { cropPct: 0.875 } });
+    expect(weights.files).toHaveLength(1);
+  }
+});
+
 test("shards come with their index; without room, or without Cache Storage, all of it still loads", async () => {
   const shard = encodeSafetensors([["v", { shape: [1], float32: () => Float32Array.of(3) }]]);
   const index = JSON.stringify({ weight_map: { w: "a.safetensors", v: "sub/b.safetensors" } });

@@ -2,6 +2,7 @@ import { parseShardIndex } from "@vitrail/checkpoint";
 import { cachedBytes, keepBytes } from "./browser-cache.ts";
 import { type Expected, fetchBytes } from "./browser-fetch.ts";
 import { chooseCheckpoint } from "./choose.ts";
+import { hasPreprocessor, PREPROCESSOR } from "./config.ts";
 import { HubError } from "./errors.ts";
 import { assertInside, type HubId, isCommit, resolveUrl } from "./hub-id.ts";
 import { refusalError } from "./refusal.ts";
@@ -12,6 +13,8 @@ export const HUGGING_FACE = "https://huggingface.co";
 /** A repository's files in memory, all of one commit. */
 export interface FetchedRepo {
   readonly config: Uint8Array | undefined;
+  /** What a config of transformers has beside it. */
+  readonly preprocessor: Uint8Array | undefined;
   /** The checkpoint's path, or that of its index. */
   readonly model: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -91,7 +94,8 @@ export async function fetchRepo(id: HubId, options: OpenOptions): Promise<Fetche
   };
   const names = [...entries.keys()].filter((path) => !path.includes("/") && !path.startsWith("."));
   const model = chooseCheckpoint(names, `${id.repo}@${id.revision}`);
-  if (names.includes("config.json")) await take("config.json");
+  const config = names.includes("config.json") ? await take("config.json") : undefined;
+  if (config && hasPreprocessor(config) && names.includes(PREPROCESSOR)) await take(PREPROCESSOR);
   const first = await take(model);
   for (const shard of shardsOf(model, first)) await take(shard);
   // last, when all of it is there
@@ -124,7 +128,7 @@ function repoOf(
   files: ReadonlyMap<string, Uint8Array>,
 ): FetchedRepo {
   const address = (path: string) => resolveUrl(endpoint, repo, commit, path).href;
-  return { config: files.get("config.json"), model, files, address };
+  return { config: files.get("config.json"), preprocessor: files.get(PREPROCESSOR), model, files, address };
 }
 
 /** A listing's files: LFS ones are named by the SHA-256 of their content, the others by git. */

@@ -69,8 +69,8 @@ function hubIdIn(source: string | URL, { endpoint = HUGGING_FACE }: OpenOptions)
 }
 
 async function openRepo(id: string, repo: HubId, options: OpenOptions): Promise<Weights> {
-  const { config, model, files, address } = await fetchRepo(repo, options);
-  const parsed = config && parseConfig(config, { name: address("config.json") });
+  const { config, preprocessor, model, files, address } = await fetchRepo(repo, options);
+  const parsed = config && parseConfig(config, { name: address("config.json"), preprocessor });
   const bytes = files.get(model) as Uint8Array;
   const name = address(model);
   const open = (file: string) => {
@@ -80,7 +80,7 @@ async function openRepo(id: string, repo: HubId, options: OpenOptions): Promise<
   const checkpoint = /\.index\.json$/i.test(model)
     ? readSharded(bytes, open, { name })
     : readCheckpoint(bytes, { name, part: options.part });
-  const opened = [...files.keys()].filter((path) => path !== "config.json").map(address);
+  const opened = [...files.keys()].filter((path) => !/^(preprocessor_)?config\.json$/.test(path)).map(address);
   return toWeights(id, parsed, checkpoint, opened);
 }
 

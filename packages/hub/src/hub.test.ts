@@ -9,6 +9,11 @@ import { downloadWeights, isCached, openWeights, parseHubId } from "./index.ts";
 import { below, config, failing, files, first, model, quick, stubbed } from "./testing/stubbed.ts";
 
 const at = stubbed();
+const theirs = {
+  "config.json": JSON.stringify({ model_type: "resnet", id2label: { 0: "a", 1: "b" } }),
+  "preprocessor_config.json": JSON.stringify({ size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3 }),
+  "model.safetensors": model,
+};
 const open = (source: Parameters<typeof openWeights>[0], options = {}) => openWeights(source, { ...quick, ...options });
 
 test("a repository is fetched once, and after that the network is not touched", async () => {
@@ -66,6 +71,25 @@ test("a missing config.json is no error, is remembered, and is not asked for aga
   at.hub.requests.length = 0;
   expect((await open("org/bare")).config).toBeUndefined();
   expect(at.hub.requests).toEqual([]);
+});
+
+test("of a repository of transformers the preprocessing comes too, also where Python's client left it out", async () => {
+  at.hub.repos["org/theirs"] = { revisions: { main: theirs } };
+  const preprocess = { inputSize: [3, 224, 224], interpolation: "bicubic", cropPct: 0.875, cropMode: "center" };
+  expect((await open("org/theirs")).config).toMatchObject({ architecture: "resnet50", preprocess });
+  at.hub.requests.length = 0;
+  expect((await open("org/theirs")).config).toMatchObject({ labels: ["a", "b"], preprocess });
+  expect(at.hub.requests).toEqual([]);
+  rmSync(join(at.cache, "models--org--theirs/snapshots", at.hub.commit("org/theirs"), "preprocessor_config.json"));
+  expect((await open("org/theirs", { offline: true })).config?.preprocess).toBeUndefined();
+  expect((await open("org/theirs")).config).toMatchObject({ preprocess });
+  const { "preprocessor_config.json": _, ...without } = theirs;
+  at.hub.repos["org/without"] = { revisions: { main: without } };
+  for (const asked of [true, false]) {
+    at.hub.requests.length = 0;
+    expect((await open("org/without")).config?.preprocess).toBeUndefined();
+    expect(at.hub.requests.length > 0).toBe(asked);
+  }
 });
 
 test("a timm name with its tag is in timm's organisation; a prefix and a page's address name the same", async () => {

@@ -38,7 +38,7 @@ export async function takeSnapshot(id: HubId, options: OpenOptions): Promise<Sna
   const settings = hubSettings(options);
   const cache = new RepoCache(settings.cacheDir, id.repo, settings.symlinks);
   const cached = cachedSnapshot(cache, id);
-  if (cached && !options.refresh && (cached.config !== undefined || cached.complete || settings.offline)) return cached;
+  if (cached && !options.refresh && (cached.complete || settings.offline)) return cached;
   if (settings.offline) {
     throw new HubError(
       "offline",
@@ -49,7 +49,7 @@ export async function takeSnapshot(id: HubId, options: OpenOptions): Promise<Sna
   try {
     return await fetchSnapshot(remote, cache, options);
   } catch (error) {
-    // What is there without a config.json, and was never asked for one, is better than nothing.
+    // What is there without a small file, which it was never asked for, is better than nothing.
     if (cached && !options.refresh && (error as HubError).code === "unreachable") return cached;
     throw error;
   } finally {
@@ -63,7 +63,7 @@ export function snapshotCached(id: HubId, options: OpenOptions = {}): boolean {
   return cachedSnapshot(new RepoCache(settings.cacheDir, id.repo), id) !== undefined;
 }
 
-/** The load as the cache has it; `complete` where it also knows that there is no config.json. */
+/** The load as the cache has it; `complete` where what it lacks is known not to be there, or is not needed. */
 function cachedSnapshot(cache: RepoCache, { repo, revision }: HubId): (Snapshot & { complete: boolean }) | undefined {
   const commit = cache.commitOf(revision);
   if (commit === undefined) return undefined;
@@ -77,7 +77,8 @@ function cachedSnapshot(cache: RepoCache, { repo, revision }: HubId): (Snapshot 
   }
   const config = join(folder, CONFIG);
   const found = isFile(config) ? config : undefined;
-  const complete = found !== undefined || cache.isKnownAbsent(commit, CONFIG);
+  const has = (path: string) => isFile(join(folder, path)) || cache.isKnownAbsent(commit, path);
+  const complete = has(CONFIG) && (found === undefined || !hasPreprocessor(readFileSync(found)) || has(PREPROCESSOR));
   return { repo, revision, commit, folder, config: found, model, fetched: false, complete };
 }
 
@@ -112,6 +113,7 @@ async function fetchSnapshot(remote: Remote, cache: RepoCache, options: OpenOpti
   if (configFile !== undefined && hasPreprocessor(readFileSync(configFile))) {
     const preprocessor = await remote.look(PREPROCESSOR);
     if (preprocessor.url) await take(preprocessor);
+    else if (preprocessor.commit === model.commit) cache.setAbsent(model.commit, PREPROCESSOR);
   }
   const modelFile = await take(model);
   const folder = cache.snapshot(model.commit);
