@@ -11,7 +11,7 @@ import { storeHalf } from "./half.ts";
 import { fewestKept } from "./mixed.ts";
 import { bestRange } from "./observe.ts";
 import { sparse } from "./prune.ts";
-import { quantize } from "./quantize.ts";
+import { type QuantizeOptions, quantize } from "./quantize.ts";
 
 beforeAll(async () => {
   await useBackend("cpu");
@@ -137,6 +137,14 @@ describe("quantize", () => {
     model.dispose();
   });
 
+  test("keeps the layers that are named, without measuring", async () => {
+    const model = vit();
+    const keep = ["Gemm 9 [24, 7]"];
+    const { report } = await quantize(model, { input, calibration: [images(1, 4)], agreement: 0, keep });
+    expect(report).toMatchObject({ int8Layers: 9, kept: keep, sensitivity: [] });
+    model.dispose();
+  });
+
   test("prunes, and says what that costs", async () => {
     const model = vit();
     const { report } = await quantize(model, { input, precision: "fp32", sparsity: 0.9, validation: [images(1, 32)] });
@@ -152,18 +160,17 @@ describe("quantize", () => {
     model.dispose();
   });
 
-  test.each([
-    [{ precision: "int4" as never }, "precision int4: expected fp32, fp16, int8"],
-    [{ sparsity: 1 }, "sparsity 1: expected a share from 0 to below 1"],
-    [{ agreement: 98 }, "agreement 98: expected a share from 0 to 1"],
-    [{ calibration: [] }, "calibration: expected some dozens of inputs, found none"],
-    [{ calibration: [new Float32Array(5)] }, "calibration: expected values of [N, 32, 32, 3], found 5"],
-    [{ calibration: [new Float32Array(32 * 32 * 3).fill(Number.NaN)] }, "calibration: a value is not finite"],
-    [
-      { engine: "tfjs" as const, calibration: [new Float32Array(32 * 32 * 3)] },
-      "compressed models run in ONNX Runtime only, not on engine tfjs",
-    ],
-  ])("refuses %j", async (options, message) => {
+  const image = new Float32Array(32 * 32 * 3);
+  test.each<[string, Partial<QuantizeOptions>]>([
+    ["precision int4: expected fp32, fp16, int8", { precision: "int4" as never }],
+    ["sparsity 1: expected a share from 0 to below 1", { sparsity: 1 }],
+    ["agreement 98: expected a share from 0 to 1", { agreement: 98 }],
+    ["keep: no layer is called Conv 5; the first is Gemm 0 [768, 24]", { keep: ["Conv 5"], calibration: [image] }],
+    ["calibration: expected some dozens of inputs, found none", { calibration: [] }],
+    ["calibration: expected values of [N, 32, 32, 3], found 5", { calibration: [new Float32Array(5)] }],
+    ["calibration: a value is not finite", { calibration: [image.map(() => Number.NaN)] }],
+    ["compressed models run in ONNX Runtime only, not on engine tfjs", { engine: "tfjs", calibration: [image] }],
+  ])("refuses: %s", async (message, options) => {
     const model = vit();
     await expect(quantize(model, { input, ...options })).rejects.toThrow(message);
     model.dispose();

@@ -31,6 +31,8 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   readonly validation?: Batches | undefined;
   /** Share of the calibration's inputs on which the most probable class must stay what it is. Default 0.98; 0 rounds every layer. */
   readonly agreement?: number | undefined;
+  /** Names of layers that stay in fp32 whatever is measured, as a report gives them: what was found once need not be measured again. */
+  readonly keep?: readonly string[] | undefined;
   /** Share of each layer's weights that is set to zero, the smallest. Default 0. */
   readonly sparsity?: number | undefined;
   /** Matrix products with calibration: "static" (default) by ranges known beforehand, or "dynamic". */
@@ -67,7 +69,7 @@ export async function quantize(target: Traceable, options: QuantizeOptions): Pro
   const validation = options.validation ? await batchesOf(options.validation, inputs) : calibration;
   const layers = layersOf(graph).length;
   let result = graph;
-  let found: Pick<QuantizeReport, "int8Layers" | "kept"> = { int8Layers: 0, kept: [] };
+  let found: Pick<QuantizeReport, "int8Layers" | "kept" | "sensitivity"> = { int8Layers: 0, kept: [], sensitivity: [] };
   if (precision === "fp16") result = storeHalf(graph);
   if (precision === "int8") {
     const mixed = await int8(graph, reference, calibration, options, onNote);
@@ -79,8 +81,8 @@ export async function quantize(target: Traceable, options: QuantizeOptions): Pro
     const [a, b] = [await answersOf(reference, validation, options), await answersOf(result, validation, options)];
     agreement = agreementOf(a.top, b.top);
   }
-  const { int8Layers, kept } = found;
-  return new Quantized(result, inputs, { precision, sparsity, layers, int8Layers, kept, agreement });
+  const { int8Layers, kept, sensitivity } = found;
+  return new Quantized(result, inputs, { precision, sparsity, layers, int8Layers, kept, sensitivity, agreement });
 }
 
 async function int8(
@@ -89,24 +91,29 @@ async function int8(
   calibration: readonly HostTensor[],
   options: QuantizeOptions,
   onNote: (message: string) => void,
-): Promise<{ graph: Graph; int8Layers: number; kept: readonly string[] }> {
-  const layers = layersOf(graph);
+): Promise<{ graph: Graph } & Pick<QuantizeReport, "int8Layers" | "kept" | "sensitivity">> {
+  const { products = "static", agreement = 0.98, keep = [] } = options;
+  const all = layersOf(graph);
+  const unknown = keep.filter((name) => !all.some((layer) => layer.name === name));
+  if (unknown.length > 0) {
+    throw new JitError("bad-input", `keep: no layer is called ${unknown.join(", ")}; the first is ${all[0]?.name}`);
+  }
+  const layers = all.filter(({ name }) => !keep.includes(name));
   if (calibration.length === 0) {
-    const products = layers.filter(({ node }) => node.op !== "Conv");
+    const rounded = layers.filter(({ node }) => node.op !== "Conv");
     const work = (of: typeof layers) => of.reduce((n, { macs }) => n + macs, 0);
-    if (work(products) < work(layers) / 2) {
+    if (work(rounded) < work(layers) / 2) {
       const message =
         "int8: convolutions do most of this model's work and need calibration, some dozens of real inputs";
       throw new JitError("bad-input", `${message}; found none`);
     }
     const plan: Int8Plan = {
-      layers: new Map(products.map(({ node }) => [node, "dynamic"])),
+      layers: new Map(rounded.map(({ node }) => [node, "dynamic"])),
       ranges: new Map(),
       mostWeight: MOST_WEIGHT,
     };
-    return { graph: toInt8(graph, plan), int8Layers: products.length, kept: [] };
+    return { graph: toInt8(graph, plan), int8Layers: rounded.length, kept: keep, sensitivity: [] };
   }
-  const { products = "static", agreement = 0.98 } = options;
   const modes = new Map(layers.map(({ node }) => [node, node.op === "Conv" ? ("static" as const) : products]));
   const values = [...new Set(roundedValues(graph, modes).values())];
   onNote(`observing ${values.length} ranges on ${imagesIn(calibration)} inputs`);
@@ -117,7 +124,9 @@ async function int8(
     const { top } = await answersOf(toInt8(graph, without(plan, kept)), calibration, options);
     return agreementOf(wanted, top).share >= agreement;
   };
-  if (agreement <= 0 || (await agrees([]))) return { graph: toInt8(graph, plan), int8Layers: layers.length, kept: [] };
+  if (agreement <= 0 || (await agrees([]))) {
+    return { graph: toInt8(graph, plan), int8Layers: layers.length, kept: keep, sensitivity: [] };
+  }
   onNote(`measuring ${layers.length} layers one by one`);
   const order = await bySensitivity(graph, layers, plan, calibration, options);
   const count = await fewestKept(layers.length, (n) => agrees(order.slice(0, n)));
@@ -125,7 +134,8 @@ async function int8(
   return {
     graph: toInt8(graph, without(plan, kept)),
     int8Layers: layers.length - count,
-    kept: kept.map(({ name }) => name),
+    kept: [...keep, ...kept.map(({ name }) => name)],
+    sensitivity: order.map(({ name }) => name),
   };
 }
 

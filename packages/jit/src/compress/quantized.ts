@@ -12,8 +12,10 @@ export interface QuantizeReport {
   /** Layers that have weights, and how many of them compute in eight bits. */
   readonly layers: number;
   readonly int8Layers: number;
-  /** Layers that were measured to cost accuracy, and stay in fp32, the worst first. */
+  /** Layers that stay in fp32: those asked for, then those that were measured to cost accuracy, the worst first. */
   readonly kept: readonly string[];
+  /** All layers that were measured, first the one that costs most for what it saves; empty where that was not needed. */
+  readonly sensitivity: readonly string[];
   /** Agreement with fp32 on the validation's inputs; undefined where there are none. */
   readonly agreement: Agreement | undefined;
 }
