@@ -15,64 +15,17 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openFile } from "../../hub/dist/index.js";
-import { readCheckpoint, safetensorsChunks } from "../dist/index.js";
+import { readCheckpoint } from "../dist/index.js";
+import { machine, median, peakMemory, sum } from "./measure.mjs";
+import { writeVitBase } from "./vit-base.mjs";
 
 const ROUNDS = 11;
 const results = fileURLToPath(new URL("../../../bench/results/checkpoint-open.json", import.meta.url));
-
-/** Names and shapes of timm's vit_base_patch16_224: 86,567,656 parameters. */
-function* vitBase() {
-  const D = 768;
-  yield ["cls_token", [1, 1, D]];
-  yield ["pos_embed", [1, 197, D]];
-  yield ["patch_embed.proj.weight", [D, 3, 16, 16]];
-  yield ["patch_embed.proj.bias", [D]];
-  for (let i = 0; i < 12; i++) {
-    for (const norm of ["norm1", "norm2"]) for (const p of ["weight", "bias"]) yield [`blocks.${i}.${norm}.${p}`, [D]];
-    for (const [name, out, inside] of [
-      ["attn.qkv", 3 * D, D],
-      ["attn.proj", D, D],
-      ["mlp.fc1", 4 * D, D],
-      ["mlp.fc2", D, 4 * D],
-    ]) {
-      yield [`blocks.${i}.${name}.weight`, [out, inside]];
-      yield [`blocks.${i}.${name}.bias`, [out]];
-    }
-  }
-  for (const p of ["weight", "bias"]) yield [`norm.${p}`, [D]];
-  yield ["head.weight", [1000, D]];
-  yield ["head.bias", [1000]];
-}
-
-function write(path) {
-  let state = 1;
-  const next = () => {
-    state = (state * 1_103_515_245 + 12_345) & 0x7fffffff;
-    return state / 2 ** 31 - 0.5;
-  };
-  const values = (n) => () => Float32Array.from({ length: n }, next);
-  const tensors = [...vitBase()].map(([name, shape]) => [
-    name,
-    { shape, float32: values(shape.reduce((a, b) => a * b)) },
-  ]);
-  const fd = openSync(path, "w");
-  for (const chunk of safetensorsChunks(tensors)) for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
-  closeSync(fd);
-}
-
-/** Every byte, four at a time. */
-function sum(bytes) {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  let total = 0;
-  for (let i = 0; i < words.length; i++) total = (total + words[i]) | 0;
-  return total;
-}
 
 const modes = {
   /** Tensor by tensor: nothing stays. */
@@ -118,17 +71,6 @@ const modes = {
   },
 };
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-
-/** MiB. Not `resourceUsage().maxRSS` where there is better: on Linux that begins with the parent's. */
-function peakMemory() {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]) / 1024;
-  } catch {
-    return process.resourceUsage().maxRSS / 1024;
-  }
-}
-
 if (process.argv[2] in modes || process.argv[2] === "nothing") {
   modes[process.argv[2]]?.(process.argv[3]);
   console.log(peakMemory());
@@ -138,7 +80,7 @@ function main() {
   const folder = mkdtempSync(join(tmpdir(), "vitrail-bench-"));
   try {
     const path = join(folder, "model.safetensors");
-    write(path);
+    writeVitBase(path);
     const megabytes = statSync(path).size / 1e6;
     const seconds = Object.fromEntries(Object.keys(modes).map((mode) => [mode, []]));
     const sums = new Set();
@@ -169,12 +111,7 @@ function main() {
       theirsPeakMiB: memory(theirs),
     });
     const report = {
-      machine: {
-        cpu: cpus()[0]?.model ?? "unknown",
-        cores: cpus().length,
-        memoryGiB: Math.round(totalmem() / 2 ** 30),
-        platform: `${process.platform} ${process.arch}`,
-      },
+      machine: machine(),
       versions: { node: process.versions.node },
       rows: [
         row("open, sum every byte, tensor by tensor", "ours", "fs.readSync in pieces of 1 MB, same sum", "readPieces"),

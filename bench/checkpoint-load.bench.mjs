@@ -1,0 +1,1 @@
+import "../packages/checkpoint/bench/load.bench.mjs";
