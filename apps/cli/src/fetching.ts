@@ -34,7 +34,11 @@ export function fetching({ offline }: { offline?: boolean | undefined }): OpenOp
       if (shown !== url) say(plain(`fetching ${file}, ${megabytes(total)} MB, from ${new URL(url).host}`));
       shown = url;
     } else if (!loading) void start(progress);
-    else bar?.update(loaded, { mb: megabytes(loaded), file: plain(file), size: megabytes(total) });
+    else {
+      if (shown !== url) bar?.setTotal(total ?? 0);
+      shown = url;
+      bar?.update(loaded, { mb: megabytes(loaded), file: plain(file), size: megabytes(total) });
+    }
   };
   return {
     ...(offline ? { offline } : {}),
