@@ -150,7 +150,7 @@ test("several processes fetch a file once, also when the one that began dies", a
 test("a lock that a dead process left is taken over, also one of another machine that was silent for long", async () => {
   const lock = join(at.cache, ".locks/models--org--model", `${sha256(model)}.vitrail.lock`);
   mkdirSync(join(lock, ".."), { recursive: true });
-  writeFileSync(lock, JSON.stringify({ pid: 2 ** 30, host: hostname(), key: "x" }));
+  writeFileSync(lock, JSON.stringify({ pid: 2 ** 30, host: hostname(), key: "x" })); // touched a moment ago: waited for
   const begun = Date.now();
   (await open()).close();
   expect(Date.now() - begun).toBeLessThan(5000);

@@ -185,6 +185,9 @@ test("asking again finds a branch that has moved; the older commit stays", async
   expect((await open("org/model")).files[0]).toContain(commit);
   (await open(`org/model@${before}`, { offline: true })).close();
   expect((await downloadWeights("org/model", quick)).fetched).toBe(false);
+  at.hub.requests.length = 0;
+  expect((await downloadWeights("org/model", { ...quick, offline: true })).commit).toBe(commit);
+  expect(at.hub.requests).toEqual([]);
 });
 
 test("a sharded checkpoint comes whole; an index that leads out of its repository is refused", async () => {

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const BEAT = 2000;
+const BEAT = 1000;
 const SILENT = 60_000; // without a beat for so long an owner is dead, whatever its process id says
 
 /**
@@ -83,7 +83,8 @@ function isDead(file: string, text: string): boolean {
   if (age > SILENT) return true;
   try {
     const { pid, host } = JSON.parse(text) as { pid: number; host: string };
-    return host === hostname() && !isAlive(pid);
+    // Containers may share a hostname and not see each other's processes: the beat must have stopped, too.
+    return host === hostname() && age > 3 * BEAT && !isAlive(pid);
   } catch {
     return age > 5000; // it is written right after it is made
   }

@@ -38,7 +38,7 @@ export async function takeSnapshot(id: HubId, options: OpenOptions): Promise<Sna
   const settings = hubSettings(options);
   const cache = new RepoCache(settings.cacheDir, id.repo, settings.symlinks);
   const cached = cachedSnapshot(cache, id);
-  if (cached && !options.refresh && (cached.complete || settings.offline)) return cached;
+  if (cached && (settings.offline || (cached.complete && !options.refresh))) return cached;
   if (settings.offline) {
     throw new HubError(
       "offline",
