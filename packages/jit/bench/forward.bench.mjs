@@ -1,151 +1,236 @@
-// Forward passes, fp32: our graph against torch's own ONNX export in the same ONNX Runtime, and against tfjs's wasm backend.
-//   node packages/jit/bench/forward.bench.mjs [MODEL...]      (npx tsup first; PYTHON names an interpreter with torch, timm and onnx)
-// Both sides take turns in one process, after a warm-up; medians of the turns, and the median of the paired ratios with its
-// interval of 95 % (from the order statistics of the pairs).
-import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+// Forward passes: against torch's own ONNX export in the same ONNX Runtime, PyTorch eager, tfjs's wasm backend, this machine's
+// matrix-multiply peak, and our own fp32 in int8; and the time from a model to its first session.
+//   npm run bench -- jit-forward          PYTHON names an interpreter with torch, timm and onnx; without it those rows are left out
+// BENCH_ONLY=torch,pytorch,peak,web,int8,compile takes some of them; MODELS=a,b some models; BENCH_SECONDS (12) is the time of a row.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { createModel } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
-import { createRng, tensor4d, useBackend } from "@vitrail/tensor";
+import { createRng, matMul, tensor4d, useBackend } from "@vitrail/tensor";
 import { vitModels } from "@vitrail/vit";
 import ort from "onnxruntime-node";
-import { exportOnnx, hostTensors } from "../dist/index.js";
+import { compile, exportOnnx, hostTensors, quantize } from "../dist/index.js";
+import { eagerTorch, exportModels, python } from "./torch.mjs";
+import { median, round, rowOf, threads, turns, writeResults } from "./turns.mjs";
 
 const models = { ...resnetModels, ...vitModels };
-const asked = process.argv.slice(2).filter((name) => name in models);
-const names = asked.length > 0 ? asked : ["vit_tiny_patch16_224", "resnet18", "resnet50", "vit_base_patch16_224"];
-const python = process.env.PYTHON;
-const results = new URL("../../../bench/results/", import.meta.url);
+const all = ["vit_tiny_patch16_224", "resnet18", "resnet50", "vit_base_patch16_224"];
+const names = process.env.MODELS ? process.env.MODELS.split(",") : all;
+const parts = (process.env.BENCH_ONLY ?? "torch,pytorch,peak,web,int8,compile").split(",");
+const wants = (part) => parts.includes(part);
 const folder = process.env.BENCH_FOLDER ?? (await mkdtemp(join(tmpdir(), "vitrail-bench-")));
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 12);
-const threads = Number(process.env.BENCH_THREADS ?? cpus().length);
+const options = { intraOpNumThreads: threads };
+const GMACS = { vit_tiny_patch16_224: 1.26, vit_base_patch16_224: 17.58, resnet18: 1.82, resnet50: 4.11 };
 
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-/** The 95 % interval of a median: the order statistics that a fair coin leaves outside with 2.5 % each. */
-function interval(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const n = sorted.length;
-  const margin = Math.floor(n / 2 - 0.98 * Math.sqrt(n));
-  return [sorted[Math.max(0, margin)], sorted[Math.min(n - 1, n - 1 - margin)]];
-}
-
-const round = (x) => Number(x.toPrecision(3));
-const timed = async (run) => {
-  const begin = performance.now();
-  await run();
-  return performance.now() - begin;
-};
-
-/** Turns of two runs, in alternating order. */
-async function turns(ours, theirs, seconds, least = 7) {
-  for (let i = 0; i < 3; i++) {
-    await ours();
-    await theirs();
-  }
-  const pairs = [];
-  const begin = performance.now();
-  while (performance.now() - begin < seconds * 1000 || pairs.length < least) {
-    const flip = pairs.length % 2 === 1;
-    const first = await timed(flip ? theirs : ours);
-    const second = await timed(flip ? ours : theirs);
-    pairs.push(flip ? [second, first] : [first, second]);
-  }
-  return pairs;
-}
-
-function row(work, model, peer, batch, pairs) {
-  const [a, b] = [0, 1].map((side) => (1000 * batch) / median(pairs.map((pair) => pair[side])));
-  const ratios = pairs.map(([x, y]) => y / x);
-  const found = {
-    work,
-    model,
-    peer,
-    batch,
-    precision: "fp32",
-    ours: round(a),
-    theirs: round(b),
-    ratio: round(median(ratios)),
-    interval: interval(ratios).map(round),
-    pairs: pairs.length,
-  };
-  console.log(
-    `${model} batch ${batch} against ${peer}: ${found.ours} / ${found.theirs} img/s, ratio ${found.ratio} [${found.interval}]`,
-  );
-  return found;
-}
-
-await useBackend("wasm");
-if (python)
-  await promisify(execFile)(python, [
-    "-W",
-    "ignore",
-    fileURLToPath(new URL("export.py", import.meta.url)),
-    folder,
-    ...names,
-  ]);
-else console.log("torch's exports: skipped, PYTHON names no interpreter");
+const make = (name) => hostTensors(() => createModel(models[name]));
+const values = (batch) => createRng(1).normal(batch * 224 * 224 * 3);
+const input = [null, 224, 224, 3];
 const rows = [];
-for (const name of names) {
-  const model = hostTensors(() => createModel(models[name]));
+const versions = {};
+
+/** Our graph in a session of its own, with the fused ops that `compile` uses. */
+async function ourSession(name) {
+  const model = make(name);
   const file = join(folder, `ours-${name}.onnx`);
-  const begin = performance.now();
-  await exportOnnx(model, file, { input: [null, 224, 224, 3], runtime: "onnxruntime" });
-  const written = performance.now() - begin;
-  const options = { intraOpNumThreads: threads };
-  const ours = await ort.InferenceSession.create(file, options);
-  console.log(
-    `${name}: traced and written in ${written.toFixed(0)} ms, a session after ${(performance.now() - begin).toFixed(0)} ms`,
-  );
-  const theirs = python ? await ort.InferenceSession.create(join(folder, `${name}.onnx`), options) : undefined;
+  await exportOnnx(model, file, { input, runtime: "onnxruntime" });
+  model.dispose();
+  return ort.InferenceSession.create(file, options);
+}
+
+const feeds = (batch, layout) => ({
+  input: new ort.Tensor("float32", values(batch), layout === "nhwc" ? [batch, 224, 224, 3] : [batch, 3, 224, 224]),
+});
+
+async function againstTorchExport(name) {
+  const ours = await ourSession(name);
+  const theirs = await ort.InferenceSession.create(join(folder, `${name}.onnx`), options);
   for (const batch of [1, 8]) {
-    const values = createRng(1).normal(batch * 224 * 224 * 3);
-    const nhwc = { input: new ort.Tensor("float32", values, [batch, 224, 224, 3]) };
-    const nchw = { input: new ort.Tensor("float32", values, [batch, 3, 224, 224]) };
-    if (theirs) {
+    const [nhwc, nchw] = [feeds(batch, "nhwc"), feeds(batch, "nchw")];
+    const pairs = await turns(
+      async () => void (await ours.run(nhwc)),
+      async () => void (await theirs.run(nchw)),
+    );
+    const peer = "torch's ONNX export, same ONNX Runtime";
+    rows.push(rowOf({ work: "forward", model: name, peer, batch, precision: "fp32" }, pairs));
+  }
+  await ours.release();
+  await theirs.release();
+}
+
+async function againstPyTorch(name, batch) {
+  const ours = await ourSession(name);
+  const nhwc = feeds(batch, "nhwc");
+  for (const [peer, more] of [
+    ["PyTorch eager, the better layout", []],
+    ["torch.compile, the better layout", ["compile"]],
+  ]) {
+    let torch;
+    try {
+      torch = await eagerTorch(name, batch, threads, ...more);
+      versions.torch = torch.version;
+      const first = {};
+      for (const layout of ["nchw", "nhwc"]) {
+        const times = [];
+        for (let i = 0; i < 5; i++) times.push(await torch.run(layout));
+        first[layout] = median(times.slice(2));
+      }
+      const layout = first.nhwc < first.nchw ? "nhwc" : "nchw";
       const pairs = await turns(
-        () => ours.run(nhwc),
-        () => theirs.run(nchw),
-        SECONDS,
+        async () => void (await ours.run(nhwc)),
+        () => torch.run(layout),
       );
-      rows.push(row("forward", name, "torch's ONNX export, same ONNX Runtime", batch, pairs));
-    }
-    if (process.env.BENCH_TFJS !== "no" && (name.includes("tiny") || name === "resnet18")) {
-      const x = tensor4d(values, [batch, 224, 224, 3]);
-      const eager = async () => {
-        const y = model.forward(x);
-        await y.data();
-        y.dispose();
-      };
-      const pairs = await turns(() => ours.run(nhwc), eager, SECONDS, 3);
-      rows.push(row("forward", name, "tfjs wasm", batch, pairs));
-      x.dispose();
+      rows.push({ ...rowOf({ work: "forward", model: name, peer, batch, precision: "fp32" }, pairs), layout });
+    } catch (error) {
+      console.log(`${peer}: skipped, ${error.message}`);
+    } finally {
+      await torch?.close();
     }
   }
   await ours.release();
-  await theirs?.release();
+}
+
+async function againstPeak(name, batch) {
+  const product = join(folder, "product.onnx");
+  const shape = [2048, 2048];
+  const inputs = [
+    { name: "a", shape },
+    { name: "b", shape },
+  ];
+  await exportOnnx((a, b) => matMul(a, b), product, { inputs });
+  const peak = await ort.InferenceSession.create(product, options);
+  const matrix = (seed) => new ort.Tensor("float32", createRng(seed).normal(2048 * 2048), shape);
+  const operands = { a: matrix(1), b: matrix(2) };
+  const ours = await ourSession(name);
+  const nhwc = feeds(batch, "nhwc");
+  const pairs = await turns(
+    async () => void (await ours.run(nhwc)),
+    async () => void (await peak.run(operands)),
+  );
+  const gflops = (2 * GMACS[name] * batch * 1000) / median(pairs.map(([ms]) => ms));
+  const most = (2 * 2048 ** 3) / 1e6 / median(pairs.map(([, ms]) => ms));
+  const fractions = pairs.map(([a, b]) => ((2 * GMACS[name] * batch) / a) * (b / ((2 * 2048 ** 3) / 1e9)));
+  const about = { work: "forward, GFLOP/s", model: name, peer: "MatMul 2048³ of two inputs", batch, precision: "fp32" };
+  rows.push({
+    ...about,
+    ours: round(gflops),
+    theirs: round(most),
+    ratio: round(median(fractions)),
+    pairs: pairs.length,
+  });
+  console.log(about.work, name, "batch", batch, round(gflops), "of", round(most), "GFLOP/s:", round(median(fractions)));
+  await ours.release();
+  await peak.release();
+}
+
+async function webAgainstTfjs(name, batch) {
+  await useBackend("wasm");
+  const model = createModel(models[name]);
+  const compiled = await compile(model, { input, engine: "ort-web", threads });
+  const data = values(batch);
+  const x = tensor4d(data, [batch, 224, 224, 3]);
+  const eager = async () => {
+    const y = model.forward(x);
+    await y.data();
+    y.dispose();
+  };
+  const pairs = await turns(async () => void (await compiled.run(data)), eager, { least: 5 });
+  rows.push(
+    rowOf({ work: "forward on onnxruntime-web", model: name, peer: "tfjs wasm", batch, precision: "fp32" }, pairs),
+  );
+  x.dispose();
+  await compiled.dispose();
   model.dispose();
 }
+
+/** Speed only, on random weights and noise: int8.bench.mjs judges answers on real ones. */
+async function int8AgainstFp32(name, batch) {
+  const model = make(name);
+  const small = await quantize(model, { input, calibration: [values(4)], agreement: 0 });
+  const file = join(folder, `int8-${name}.onnx`);
+  await exportOnnx(small, file);
+  model.dispose();
+  const [int8, fp32] = [await ort.InferenceSession.create(file, options), await ourSession(name)];
+  const nhwc = feeds(batch, "nhwc");
+  const pairs = await turns(
+    async () => void (await int8.run(nhwc)),
+    async () => void (await fp32.run(nhwc)),
+  );
+  rows.push(
+    rowOf({ work: "forward, all layers in int8", model: name, peer: "our fp32", batch, precision: "int8" }, pairs),
+  );
+  await int8.release();
+  await fp32.release();
+}
+
+async function timeToSession(name) {
+  const times = [];
+  for (let i = 0; i < 4; i++) {
+    const model = make(name);
+    const begin = performance.now();
+    const compiled = await compile(model, { input, engine: "ort", threads });
+    times.push(performance.now() - begin);
+    await compiled.dispose();
+    model.dispose();
+  }
+  const ours = round(median(times.slice(1)) / 1000);
+  console.log(`trace + compile, ${name}: ${ours} s, the first time ${round(times[0] / 1000)} s`);
+  const about = { work: "trace + compile, seconds", model: name, peer: "–", batch: null, precision: "fp32" };
+  rows.push({ ...about, ours, theirs: null, ratio: null, first: round(times[0] / 1000) });
+}
+
+const each = async (part, list, run) => {
+  if (!wants(part)) return;
+  for (const [name, ...more] of list) if (names.includes(name)) await run(name, ...more);
+};
+const [tiny, r18, r50, base] = all;
+if (python && wants("torch")) await exportModels(folder, names);
+if (!python) console.log("PyTorch: skipped, PYTHON names no interpreter");
+if (python)
+  await each(
+    "torch",
+    all.map((name) => [name]),
+    againstTorchExport,
+  );
+if (python)
+  await each(
+    "pytorch",
+    [
+      [r50, 8],
+      [r18, 8],
+      [tiny, 8],
+      [base, 1],
+    ],
+    againstPyTorch,
+  );
+await each(
+  "peak",
+  [
+    [base, 1],
+    [base, 8],
+  ],
+  againstPeak,
+);
+await each(
+  "web",
+  [
+    [tiny, 8],
+    [tiny, 1],
+    [r18, 8],
+  ],
+  webAgainstTfjs,
+);
+await each(
+  "int8",
+  [
+    [r50, 8],
+    [base, 1],
+    [tiny, 8],
+  ],
+  int8AgainstFp32,
+);
+await each("compile", [[base], [tiny]], timeToSession);
 if (!process.env.BENCH_FOLDER) await rm(folder, { recursive: true });
-await mkdir(results, { recursive: true });
-const machine = {
-  cpu: cpus()[0]?.model.trim(),
-  cores: cpus().length,
-  threads,
-  note: "other work may run on it; units are images a second",
-};
-const versions = {
-  node: process.version,
-  "onnxruntime-node": "1.30.0",
-  "@tensorflow/tfjs-backend-wasm": "4.22.0",
-  torch: "2.13.0",
-};
-await writeFile(new URL("jit-forward.json", results), `${JSON.stringify({ machine, versions, rows }, null, 2)}\n`);
+const name = parts.length === 6 && names.length === 4 ? "jit-forward" : `jit-forward-${parts.join("-")}`;
+await writeResults(name, rows, { versions: { "@tensorflow/tfjs-backend-wasm": "4.22.0", ...versions } });
+process.exit(0);

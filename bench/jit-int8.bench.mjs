@@ -1,0 +1,1 @@
+import "../packages/classify/bench/int8.bench.mjs";
