@@ -76,7 +76,7 @@ describe.skipIf(!module)(
       const model = createModel(models[name] as (typeof models)[string], { seed: 5 });
       const trained = [...model.params.named()].filter(([, p]) => p.trainable);
       const variables: Record<string, Variable> = Object.fromEntries(trained.map(([key, p]) => [key, p.variable]));
-      const optimizer = adamW({ lr: 1e-2 });
+      const optimizer = adamW({ lr: 1e-3 });
       let state: OptimizerState = initialState(optimizer, variables);
       for (let step = 0; step < 10; step++) {
         await onTfjsNode();
