@@ -27,17 +27,18 @@ export class Recorder {
   }
 
   capture(outside: Outside): Value {
-    const { id, shape, dtype, values } = outside;
+    const { id } = outside;
     const known = this.#captured.get(id);
     if (known) return known;
-    const value = this.#resolve(this.graph, outside) ?? this.#constant(shape, dtype, values);
+    const value = this.#resolve(this.graph, outside) ?? this.#constant(outside);
     this.#captured.set(id, value);
     return value;
   }
 
-  #constant(shape: readonly number[], dtype: DType, values: () => TypedArray): Value {
-    if (!shape.some((d) => this.graph.isDynamic(d))) return this.graph.constant(values, shape, dtype);
-    // `zeros` and `ones` make their values on the host, for the stand-in's batch: one value says it all.
+  #constant({ shape, dtype, values, literal: mayBeUniform }: Outside): Value {
+    const dynamic = shape.some((d) => this.graph.isDynamic(d));
+    if (!dynamic && !mayBeUniform) return this.graph.constant(values, shape, dtype);
+    // `zeros` and `ones` (tfjs's gradients are full of them) make their values on the host: one value says it all.
     const found = values();
     const first = found[0] as number;
     const uniform = found.every((v: number | bigint) => v === first);

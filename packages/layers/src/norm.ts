@@ -1,6 +1,7 @@
 import {
   add,
   batchNorm,
+  batchNormTraining,
   layerNorm,
   mean,
   mul,
@@ -62,22 +63,18 @@ function normaliseRunning({ weight, bias, runningMean, runningVar, eps }: BatchN
 }
 
 function normaliseBatch({ path, weight, bias, ...norm }: BatchNorm2d, x: Tensor4D, ctx: Context): Tensor4D {
-  const axes = [0, 1, 2];
   const count = x.size / (x.shape[3] as number);
   if (count < 2) {
     throw new RangeError(
       `${path || "BatchNorm2d"}: one value a channel ([${x.shape.join(", ")}]) has no variance; train with a larger batch`,
     );
   }
-  const batchMean = mean(x as Tensor, axes); // [C]
-  const centred = sub(x, batchMean);
-  const batchVar = mean(square(centred), axes); // [C], biased
-  const scale = mul(rsqrt(add(batchVar, norm.eps)), weight);
+  const { y, mean: batchMean, variance } = batchNormTraining(x, weight, bias, norm.eps);
   const move = (running: Variable, value: Tensor) =>
     ctx.update(running, add(mul(running, 1 - norm.momentum), mul(value, norm.momentum)));
   move(norm.runningMean, batchMean);
-  move(norm.runningVar, mul(batchVar, count / (count - 1)));
-  return add(mul(centred, scale), bias) as Tensor4D;
+  move(norm.runningVar, mul(variance, count / (count - 1)));
+  return y as Tensor4D;
 }
 
 /** Group normalisation, https://arxiv.org/abs/1803.08494: each image's channels in `groups`, over the whole map. */

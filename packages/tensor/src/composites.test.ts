@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { expectClose, onBackends } from "@repo/testing";
 import { expect, test } from "vitest";
 import {
+  add,
+  batchNormTraining,
   createRng,
   dispose,
   dropout,
@@ -10,11 +12,15 @@ import {
   geluTanh,
   grads,
   layerNorm,
+  mean,
   memory,
   mul,
   quickGelu,
   rmsNorm,
+  rsqrt,
   scaledDotProductAttention,
+  square,
+  sub,
   sum,
   type Tensor,
   tensor,
@@ -145,5 +151,34 @@ onBackends(["cpu", "wasm", "tfjs-node"], () => {
     const x = tensor([[1, 2, 3]]);
     expect(() => dropout(x, 1, createRng(0))).toThrow("expected a rate of 0 or more and below 1, found 1");
     expect(() => layerNorm(x, tensor([1, 2]), tensor([1, 2]))).toThrow("expected gamma of shape [3]");
+  });
+
+  test("batchNormTraining has the values and slopes of its formula, and leaves nothing", () => {
+    const before = memory().numTensors;
+    const rng = createRng(3);
+    const shapes = [[2, 3, 4, 5], [5], [5]] as const;
+    const inputs = shapes.map((shape, i) =>
+      tensor(rng.at(i).normal(shape.reduce<number>((n, d) => n * d, 1)), [...shape]),
+    );
+    const dy = tensor(rng.at("dy").normal(120), [2, 3, 4, 5]);
+    const plain = (x: Tensor, gamma: Tensor, beta: Tensor) => {
+      const centred = sub(x, mean(x, [0, 1, 2]));
+      const variance = mean(square(centred), [0, 1, 2]);
+      return add(mul(mul(centred, rsqrt(add(variance, 0.1))), gamma), beta);
+    };
+    const ours = (x: Tensor, gamma: Tensor, beta: Tensor) => {
+      const { y, mean: m, variance } = batchNormTraining(x, gamma, beta, 0.1);
+      dispose([m, variance]);
+      return y;
+    };
+    const [a, b] = [ours, plain].map((f) => tidy(() => f(...(inputs as [Tensor, Tensor, Tensor]))));
+    expectClose((a as Tensor).dataSync(), (b as Tensor).dataSync(), 1e-6);
+    const slopesOf = (f: typeof ours) => grads(f as (...x: Tensor[]) => Tensor)(inputs, dy);
+    const [found, expected] = [slopesOf(ours), slopesOf(plain)];
+    for (const [i, slope] of found.entries()) {
+      expectClose(slope.dataSync(), (expected[i] as Tensor).dataSync(), 2e-6, `the gradient in operand ${i}`);
+    }
+    dispose([...inputs, dy, a as Tensor, b as Tensor, ...found, ...expected]);
+    expect(memory().numTensors).toBe(before);
   });
 });

@@ -12,6 +12,7 @@ export {
   currentBackend,
   useBackend,
 } from "./backend.ts";
+export { type BatchNormed, batchNormTraining } from "./batch-norm.ts";
 export { dropout, dropPath } from "./dropout.ts";
 export { BackendError, type BackendErrorCode } from "./errors.ts";
 export * from "./grads.ts";

@@ -4,6 +4,7 @@ import { foldBatchNorm } from "./batch-norm.ts";
 import { foldBias } from "./bias.ts";
 import { shareCommon } from "./common.ts";
 import { foldConstants } from "./constants.ts";
+import { foldCrop } from "./crop.ts";
 import { removeDeadCode } from "./dead-code.ts";
 import { fuseProducts } from "./fused-product.ts";
 import { fuseGelu } from "./gelu.ts";
@@ -29,6 +30,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   removeDeadCode(graph);
   dropUnusedPositions(graph, countUses(graph));
   foldPadding(graph);
+  foldCrop(graph, countUses(graph));
   foldBatchNorm(graph, countUses(graph));
   foldBias(graph, countUses(graph));
   foldConstants(graph);

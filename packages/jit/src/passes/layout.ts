@@ -24,6 +24,7 @@ function transposed(v: Value | undefined): { source: Value; perm: readonly numbe
 
 export function assignLayouts(graph: Graph): void {
   const byValue = new Set(elementwise.flatMap((line) => line.split(" ")));
+  const sharing = slicesOfOne(graph);
   rewrite(graph, (node) => {
     const rank = node.outputs[0]?.shape.length ?? 0;
     if (byValue.has(node.op)) return rank < 3 ? undefined : throughElementwise(graph, node);
@@ -41,11 +42,20 @@ export function assignLayouts(graph: Graph): void {
     }
     if (reductions.has(node.op)) return throughReduction(graph, node, from);
     if (node.op === "Pad") return throughPad(graph, node, from);
-    if (node.op === "Slice") return throughAxes(graph, node, from);
+    if (node.op === "Slice") return sharing.has(node) ? undefined : throughAxes(graph, node, from);
     if (node.op === "Softmax" || node.op === "LogSoftmax") return throughAxes(graph, node, from);
     if (node.op === "Concat") return throughConcat(graph, node, from.perm);
     return undefined;
   });
+}
+
+/** Slices with a sister of the same map (a filter's gradient has one for each tap): one transpose before beats one after each. */
+function slicesOfOne(graph: Graph): ReadonlySet<Node> {
+  const byMap = new Map<Value, Node[]>();
+  for (const node of graph.nodes) {
+    if (node.op === "Slice") byMap.set(node.inputs[0] as Value, [...(byMap.get(node.inputs[0] as Value) ?? []), node]);
+  }
+  return new Set([...byMap.values()].filter((list) => list.length > 1).flat());
 }
 
 function throughElementwise(g: Graph, node: Node): Value[] | undefined {

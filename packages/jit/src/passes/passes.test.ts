@@ -3,13 +3,16 @@ import {
   batchNorm,
   concat,
   conv2d,
+  div,
   erf,
   gelu,
+  grad,
   layerNorm,
   matMul,
   maxPool,
   mean,
   mul,
+  ones,
   pad,
   relu,
   reshape,
@@ -76,6 +79,10 @@ describe("simplify", () => {
     const f = (x: Tensor) => mul(add(reshape(reshape(x, [4]), [2, 2]), 0), 1);
     expect(left(f, [[4, 1]], simplify, removeDeadCode)).toEqual(["Reshape"]);
   });
+  test("computes with a repeated value before it is repeated", () => {
+    const f = (x: Tensor) => add(div(mul(reshape(mean(x, 0), [1, 2000]), ones([3, 2000])), 4), x);
+    expect(left(f, [[3, 2000]], simplify, simplify, removeDeadCode)).toEqual(["ReduceMean", "Reshape", "Div", "Add"]);
+  });
   test("takes a pad back where a slice cuts it away", () => {
     const f = (x: Tensor) => slice(pad(x, [[1, 1]]), [1], [4]);
     expect(left(f, [[4]], simplify, removeDeadCode)).toEqual([]);
@@ -83,7 +90,40 @@ describe("simplify", () => {
   });
 });
 
+describe("a crop after a convolution", () => {
+  const slope = (stride: number, side: number) => (x: Tensor) => {
+    const around = [1, 1] as [number, number];
+    const f = (y: Tensor) =>
+      conv2d(pad(y as Tensor4D, [[0, 0], around, around, [0, 0]]), weight(3, 3, 3, 3) as Tensor4D, stride, "valid");
+    return grad(f as never)(zeros([1, side, side, 3]), x as never) as Tensor;
+  };
+  test.each([
+    [1, 6, 6],
+    [2, 7, 4],
+    [2, 8, 4],
+  ])("of a gradient is less padding: stride %i, %i pixels", (stride, side, out) => {
+    const f = slope(stride, side);
+    const shape = [1, out, out, 3];
+    const before = traced(f, [shape], (graph) => void [assignLayouts, simplify].forEach((pass) => void pass(graph)));
+    const sizes = (graph: Graph) =>
+      graph.nodes.filter(({ op }) => op.startsWith("Conv")).map(({ outputs }) => outputs[0]?.shape[2]);
+    expect(sizes(before)).toContain(side + 2);
+    const after = traced(f, [shape]);
+    expect(sizes(after)).toEqual([side]);
+    // What is left turns the filter around.
+    const slices = after.nodes.filter(({ op }) => op === "Slice");
+    expect(slices.filter(({ attrs }) => (attrs.steps as readonly number[]).some((step) => step > 0))).toEqual([]);
+  });
+});
+
 describe("layout", () => {
+  test("slices of one map are cut after one transpose", () => {
+    const f = (x: Tensor) => {
+      const y = transpose(x, [1, 0, 2]);
+      return add(slice(y, [0, 0, 0], [3, 2, 2]), slice(y, [1, 0, 0], [3, 2, 2]));
+    };
+    expect(left(f, [[2, 4, 2]], assignLayouts, removeDeadCode)).toEqual(["Transpose", "Slice", "Slice", "Add"]);
+  });
   const passes = [assignLayouts, simplify, foldConstants, removeDeadCode];
   test("leaves one transpose before and none after a chain that ends in a mean", () => {
     const f = (x: Tensor) => {

@@ -1,4 +1,4 @@
-import { reshape, scalarOf, slice, transpose } from "../build.ts";
+import { binary, expand, reshape, scalarOf, slice, transpose } from "../build.ts";
 import { type Graph, type Node, rewrite, sameShape, sizeOf, type Value } from "../ir.ts";
 
 /** Small identities: views of views, casts and products that change nothing. */
@@ -13,6 +13,8 @@ function simpler(g: Graph, node: Node): Value | undefined {
   const [x, y] = node.inputs as [Value, Value | undefined];
   const shape = node.outputs[0]?.shape as readonly number[];
   const from = x?.producer;
+  const narrow = beforeExpand(g, node);
+  if (narrow) return narrow;
   switch (node.op) {
     case "Identity":
       return x;
@@ -36,6 +38,7 @@ function simpler(g: Graph, node: Node): Value | undefined {
     }
     case "Mul":
     case "Div":
+      if (node.op === "Mul" && y && sameShape(y.shape, shape) && scalarOf(x) === 1) return y;
       return sameShape(x.shape, shape) && scalarOf(y) === 1 ? x : undefined;
     case "Add":
     case "Sub":
@@ -45,6 +48,18 @@ function simpler(g: Graph, node: Node): Value | undefined {
     default:
       return undefined;
   }
+}
+
+const broadcasting = ["Add", "Sub", "Mul", "Div"];
+
+/** Arithmetic with a repeated value, done before the repetition, which often is none then: the other operand is as large. */
+function beforeExpand(g: Graph, node: Node): Value | undefined {
+  if (!broadcasting.includes(node.op)) return undefined;
+  const source = (v: Value | undefined) => (v?.producer?.op === "Expand" ? (v.producer.inputs[0] as Value) : v);
+  const [a, b] = node.inputs.map(source) as [Value, Value];
+  if (a === node.inputs[0] && b === node.inputs[1]) return undefined;
+  const { shape } = node.outputs[0] as Value;
+  return expand(g, binary(g, node.op, a, b), shape);
 }
 
 /** A slice that takes away exactly what a pad has added. */
