@@ -223,6 +223,11 @@ describe("vitrail models", () => {
     expect(rows[0]).toMatchObject({ name: "vit_tiny_patch16_224", params: 5_717_416, input: [3, 224, 224] });
     expect(rows[0].gmacs).toBeCloseTo(1.26, 1);
     expect(rows[0].checkpoints[0]).toMatchObject({ top1: 75.452, license: "apache-2.0", source: expect.any(String) });
+    expect(rows[0].checkpoints[0]).toMatchObject({
+      hubId: "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+      paper: "https://arxiv.org/abs/2106.10270",
+      preprocess: { interpolation: "bicubic", cropPct: 0.9, mean: [0.5, 0.5, 0.5] },
+    });
   });
 
   test("prints a table, and says when nothing matches", async () => {

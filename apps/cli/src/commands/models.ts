@@ -1,5 +1,6 @@
 import type { AnyModelSpec } from "@vitrail/classify";
 import type { WeightsSpec } from "@vitrail/layers";
+import { resnet20_cifar } from "@vitrail/resnet";
 import picomatch from "picomatch";
 import { BOX_MODEL } from "../box.ts";
 import { colorsFor, print, say, table } from "../io.ts";
@@ -24,6 +25,10 @@ export interface ModelRow {
     readonly source: string;
     readonly paper: string | null;
     readonly classes: number;
+    readonly params: number;
+    readonly gmacs: number | null;
+    /** What `top1` was measured with. */
+    readonly preprocess: WeightsSpec["preprocess"];
   }[];
 }
 
@@ -82,6 +87,9 @@ export const BOX: ModelRow["checkpoints"][number] = {
   source: "in the box: @vitrail/weights-cifar10 (top-1 on CIFAR-10)",
   paper: "https://arxiv.org/abs/1512.03385",
   classes: 10,
+  params: 269_722,
+  gmacs: 0.0409,
+  preprocess: resnet20_cifar.preprocess,
 };
 
 /** What is known of a model. */
@@ -90,9 +98,7 @@ export function rowOf(name: string): ModelRow {
   const known: readonly WeightsSpec[] = Object.values(spec.weights);
   // of the model with ImageNet-1k's classes: some checkpoints have others, or none
   const counted = known.find(({ numClasses, gmacs }) => numClasses === 1000 && gmacs !== null);
-  const checkpoints = known.map(({ tag, hubId, top1, license, source, paper, numClasses }) => {
-    return { tag, hubId, top1, license, source, paper, classes: numClasses };
-  });
+  const checkpoints = known.map(({ numClasses, ...said }) => ({ ...said, classes: numClasses }));
   const [params, gmacs] = counted ? [counted.params, counted.gmacs] : (COUNTED[name] ?? [null, null]);
   return {
     name,
