@@ -105,6 +105,17 @@ describe("files written by torch", () => {
     expect(checkpoint.notes).toEqual(["the tensors are those of a pickled torch.nn.modules.container.Sequential"]);
   });
 
+  test("a module of TorchScript gives its state dict, and none of its code is run", () => {
+    const checkpoint = read("torchscript.pt");
+    expect([...checkpoint.tensors.keys()].sort()).toEqual([...read("module.pth").tensors.keys()].sort());
+    for (const [name, tensor] of read("module.pth").tensors) {
+      expect(checkpoint.tensors.get(name)?.bytes(), name).toEqual(tensor.bytes());
+    }
+    expect(checkpoint.notes[0]).toBe(
+      "the tensors are those of a pickled __torch__.torch.nn.modules.container.Sequential",
+    );
+  });
+
   test("a global beside the tensors is inert, and is named", () => {
     const checkpoint = read("forbidden-value.pth");
     expect(checkpoint.globals).toEqual([
@@ -124,6 +135,8 @@ describe("files written by torch", () => {
       "forbidden-global",
       /tensor "weight" could only be made by calling __builtin__\.eval, and nothing/,
     ],
+    ["conjugate.pth", "forbidden-global", /"w".*torch\._utils\._rebuild_tensor_v2/],
+    ["negative.pth", "forbidden-global", /"w".*torch\._utils\._rebuild_tensor_v2/],
     ["sparse.pth", "forbidden-global", /"weight".*torch\._utils\._rebuild_sparse_tensor/],
     [
       "call.pth",

@@ -98,6 +98,13 @@ function dictOf(value: Value): PyDict | undefined {
 const MOST_VALUES = 2 ** 22;
 const MOST_DEPTH = 64;
 
+/** A module in another. */
+interface Part {
+  readonly module: Value;
+  readonly prefix: string;
+  readonly depth: number;
+}
+
 class Finder {
   private left = MOST_VALUES;
   private readonly seen = new Map<Value, ReadonlyMap<string, Value> | undefined>();
@@ -125,14 +132,31 @@ class Finder {
     return tensors > 0 ? named : undefined;
   }
 
+  /** A module of TorchScript has its tensors and its parts side by side, as attributes. */
+  private collectScript(state: PyDict, { prefix, depth }: Part, named: Map<string, Value>, queue: Part[]): boolean {
+    for (const [key, value] of state.entries()) {
+      if (this.left-- <= 0) return false;
+      if (typeof key !== "string" || key.length >= 256) continue;
+      if (isTensor(value)) named.set(prefix + key, value);
+      else if (value instanceof PyObject && depth < MOST_DEPTH) {
+        queue.push({ module: value, prefix: `${prefix}${key}.`, depth: depth + 1 });
+      }
+    }
+    return true;
+  }
+
   /** The parameters and buffers of an `nn.Module` that was pickled whole, by the names that its state_dict has. */
   private collectModule(root: PyObject): ReadonlyMap<string, Value> | undefined {
     const named = new Map<string, Value>();
-    const queue: { module: Value; prefix: string; depth: number }[] = [{ module: root, prefix: "", depth: 0 }];
+    const queue: Part[] = [{ module: root, prefix: "", depth: 0 }];
     for (let i = 0; i < queue.length; i++) {
-      const next = queue[i] as (typeof queue)[0];
+      const next = queue[i] as Part;
       const state = next.module instanceof PyObject ? next.module.state : undefined;
       if (!(state instanceof PyDict)) continue;
+      if (globalOf(next.module)?.startsWith("__torch__.")) {
+        if (!this.collectScript(state, next, named, queue)) return undefined;
+        continue;
+      }
       for (const kind of ["_parameters", "_buffers"]) {
         for (const [key, value] of dictOf(state.get(kind) ?? null)?.entries() ?? []) {
           if (this.left-- <= 0) return undefined;

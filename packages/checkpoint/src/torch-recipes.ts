@@ -3,7 +3,7 @@ import type { DType } from "./dtype.ts";
 import { CheckpointError } from "./errors.ts";
 import { callCommon, isShape, nameOf, setCommonState } from "./pickle/recipes.ts";
 import type { Recipes } from "./pickle/unpickle.ts";
-import { describeValue, PyGlobal, type Value } from "./pickle/values.ts";
+import { describeValue, PyDict, PyGlobal, type Value } from "./pickle/values.ts";
 import {
   isStorage,
   isTensor,
@@ -37,9 +37,10 @@ function rebuild(path: string, args: readonly Value[]): TorchTensor | undefined 
   switch (path) {
     case "torch._utils._rebuild_tensor": // storage, offset, size, stride
     case "torch._utils._rebuild_tensor_v2": // ... and requires_grad, backward_hooks, metadata
-      return tensor(args, isStorage(first) ? first.dtype : undefined);
+      return isLazy(args[6]) ? undefined : tensor(args, isStorage(first) ? first.dtype : undefined);
     case "torch._utils._rebuild_tensor_v3": {
       const dtype = args[6];
+      if (isLazy(args[7])) return undefined;
       return tensor(args, dtype instanceof PyGlobal ? TORCH_DTYPES[dtype.name] : undefined);
     }
     case "torch._utils._rebuild_parameter":
@@ -60,6 +61,11 @@ function rebuild(path: string, args: readonly Value[]): TorchTensor | undefined 
     default:
       return undefined;
   }
+}
+
+/** Whether a tensor's bytes are to be conjugated or negated still, which torch notes beside them (`get_tensor_metadata`). */
+function isLazy(metadata: Value | undefined): boolean {
+  return metadata instanceof PyDict && (metadata.get("conj") === true || metadata.get("neg") === true);
 }
 
 function tensor(args: readonly Value[], dtype: DType | undefined): TorchTensor | undefined {

@@ -42,7 +42,7 @@ export function unquote(text: string): string | undefined {
 
 /** Python's raw-unicode-escape: `\uXXXX` and `\UXXXXXXXX`, all else is Latin-1. */
 export function unescapeRaw(text: string): string {
-  return text.replace(/\\u([0-9a-f]{4})|\\U([0-9a-f]{8})/gi, (all, short?: string, long?: string) => {
+  return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (all, short?: string, long?: string) => {
     const code = Number.parseInt((short ?? long) as string, 16);
     return code <= 0x10ffff ? String.fromCodePoint(code) : all;
   });
