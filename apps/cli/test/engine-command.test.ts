@@ -101,10 +101,14 @@ describe("vitrail export", () => {
     await session.release();
   });
 
-  test("int8 says what it costs on photos that calibration did not see, and replaces a file that is there", async () => {
+  test("int8 says what it costs on photos that calibration did not see, and replaces a file that is there only when told to", async () => {
     writeFileSync(join(work, "small.onnx"), "old");
     const args = ["--out", "small.onnx", "--precision", "int8", "--calibrate", "фото ü 猫", "--json"];
-    const result = await vitrail("export", "resnet20_cifar", ...args);
+    expectError(
+      await vitrail("export", "resnet20_cifar", ...args),
+      "--out small.onnx: there is such a file; give --force",
+    );
+    const result = await vitrail("export", "resnet20_cifar", ...args, "--force");
     expect(result.status).toBe(0);
     const row = JSON.parse(result.stdout);
     expect(row).toMatchObject({ precision: "int8", opset: 20, input: [1, 32, 32, 3], weights: null });

@@ -9,6 +9,7 @@ import { plain, UserError } from "../user-error.ts";
 export interface ExportCommand {
   readonly weights?: string;
   readonly out: string;
+  readonly force?: boolean;
   readonly opset: number;
   readonly dynamicBatch?: boolean;
   readonly precision: Precision;
@@ -42,6 +43,9 @@ export async function exportModel(name: string, options: ExportCommand): Promise
   const { out, opset, precision, calibrate, agreement, prune: sparsity = 0 } = options;
   if (calibrate !== undefined && precision === "fp32" && sparsity === 0) {
     throw new UserError("--calibrate goes with --precision int8 or fp16, or with --prune: fp32 needs no photos");
+  }
+  if (!options.force && (await isFile(out))) {
+    throw new UserError(`--out ${out}: there is such a file; give --force to write over it`);
   }
   const onNote = (line: string) => say(plain(line));
   const { model, preprocess } = await openModel({ model: name, ...options });
@@ -103,4 +107,10 @@ function linesFor({ file, weights, bytes, opset, input, precision, layers, agree
     );
   }
   return lines;
+}
+
+/** A folder is refused elsewhere, by what it is. */
+async function isFile(out: string): Promise<boolean> {
+  const found = await stat(out.startsWith("file:") ? new URL(out) : out).catch(() => undefined);
+  return found !== undefined && !found.isDirectory();
 }

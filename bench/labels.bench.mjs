@@ -1,0 +1,1 @@
+import "../packages/classify/bench/labels.bench.mjs";
