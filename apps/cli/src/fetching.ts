@@ -1,13 +1,19 @@
 import type { DownloadProgress, OpenOptions } from "@vitrail/hub";
 import type { SingleBar } from "cli-progress";
 import { say } from "./io.ts";
-import { checkpointNames } from "./models-table.ts";
 import { plain } from "./user-error.ts";
 
 const SMALL = 1_000_000; // bytes that are there before a bar would be read
 
-/** How the command fetches: never where `--offline` says so, with a bar for what takes its time; `done` ends the bar. */
-export function fetching({ offline }: { offline?: boolean | undefined }): OpenOptions & { done(): void } {
+/**
+ * How the command fetches: never where `--offline` says so, with a bar for what takes its time; `done` ends the bar.
+ *
+ * @param names to offer where one is not on the hub
+ */
+export function fetching(
+  { offline }: { offline?: boolean | undefined },
+  names: Iterable<string> = [],
+): OpenOptions & { done(): void } {
   let bar: SingleBar | undefined;
   let loading = false;
   let shown = "";
@@ -43,7 +49,7 @@ export function fetching({ offline }: { offline?: boolean | undefined }): OpenOp
   return {
     ...(offline ? { offline } : {}),
     onProgress,
-    names: checkpointNames(),
+    names,
     done() {
       ended = true;
       bar?.stop();

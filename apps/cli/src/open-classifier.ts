@@ -4,7 +4,7 @@ import type { EngineName, Precision } from "@vitrail/jit";
 import { BOX_MODEL, boxFolder } from "./box.ts";
 import { photosIn } from "./calibration.ts";
 import { fetching } from "./fetching.ts";
-import { isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
+import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { didYouMean } from "./suggest.ts";
 import { UserError } from "./user-error.ts";
 
@@ -71,7 +71,7 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
 }
 
 async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions): Promise<Classifier> {
-  const fetched = fetching(choice);
+  const fetched = fetching(choice, checkpointNames());
   try {
     return await createClassifier({ ...what, ...(await common(choice, onNote)), hub: { ...fetched, ...what.hub } });
   } catch (error) {

@@ -3,7 +3,7 @@ import { hostTensors } from "@vitrail/jit";
 import { createModel, type ImageModel, loadModel, type ModelSpec, type Preprocess } from "@vitrail/layers";
 import { BOX_MODEL, boxFolder } from "./box.ts";
 import { fetching } from "./fetching.ts";
-import { isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
+import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { UserError } from "./user-error.ts";
 
 /** Which model, as asked on the command line. */
@@ -31,7 +31,7 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
     const spec = modelNamed(model) as Spec;
     return { name: spec.name, model: hostTensors(() => createModel(spec)), preprocess: spec.preprocess };
   }
-  const fetched = fetching({ offline });
+  const fetched = fetching({ offline }, checkpointNames());
   try {
     const opened = await openWeights(sourceOf(model, weights), fetched);
     try {

@@ -9,7 +9,7 @@ import { useBackend } from "@vitrail/tensor";
 import { fetching, megabytes } from "../fetching.ts";
 import { reasonOf } from "../files.ts";
 import { print, say } from "../io.ts";
-import { modelNamed } from "../models-table.ts";
+import { checkpointNames, modelNamed } from "../models-table.ts";
 import { plain, UserError } from "../user-error.ts";
 
 /** The options of `vitrail convert`. */
@@ -44,7 +44,7 @@ export async function convert(source: string, options: ConvertCommand): Promise<
   if (!options.force && existsSync(out)) {
     throw new UserError(`--out ${out}: there is such a file; give --force to write over it`);
   }
-  const fetched = fetching(options);
+  const fetched = fetching(options, checkpointNames());
   const weights = await openWeights(source, { ...fetched, ...(part === undefined ? {} : { part }) }).finally(
     fetched.done,
   );

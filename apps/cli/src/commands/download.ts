@@ -1,7 +1,7 @@
 import { downloadWeights, openWeights } from "@vitrail/hub";
 import { fetching } from "../fetching.ts";
 import { print, say } from "../io.ts";
-import { isRepo, publishedNamed } from "../models-table.ts";
+import { checkpointNames, isRepo, publishedNamed } from "../models-table.ts";
 import { plain } from "../user-error.ts";
 
 /** What `vitrail download --json` prints. */
@@ -17,7 +17,7 @@ export interface Downloaded {
 
 /** `vitrail download`: brings weights into the cache, and asks whether a branch has moved. */
 export async function download(id: string, options: { json?: boolean }): Promise<number> {
-  const fetched = fetching({});
+  const fetched = fetching({}, checkpointNames());
   let found: Downloaded;
   try {
     found = /^https?:/i.test(id) ? await fromAddress(id, fetched) : await fromHub(id, fetched);

@@ -1,4 +1,5 @@
-import { openWeights, type Weights } from "@vitrail/hub";
+import { existsSync } from "node:fs";
+import { openWeights, parseHubId, type Weights } from "@vitrail/hub";
 import { fetching } from "../fetching.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { plain } from "../user-error.ts";
@@ -36,7 +37,9 @@ export async function info(
   source: string,
   { json, offline, part }: { json?: boolean; offline?: boolean; part?: string },
 ): Promise<number> {
-  const fetched = fetching({ offline });
+  // the table of models is not needed for a file
+  const names = !existsSync(source) && parseHubId(source) ? (await import("../models-table.ts")).checkpointNames() : [];
+  const fetched = fetching({ offline }, names);
   const weights = await openWeights(source, { ...fetched, ...(part === undefined ? {} : { part }) }).finally(
     fetched.done,
   );
