@@ -20,6 +20,7 @@ export function chooseCheckpoint(names: readonly string[], where: string, sniff?
     () => indices,
     () => names.filter((n) => /\.safetensors$/i.test(n)),
     () => names.filter((n) => n === "pytorch_model.bin"),
+    () => names.filter((n) => /\.bin\.index\.json$/i.test(n)),
     () => names.filter((n) => OTHER_ENDINGS.test(n)),
     () => (sniff ? names.slice(0, MAX_SNIFFED).filter(sniff) : []),
   ];

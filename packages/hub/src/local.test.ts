@@ -74,6 +74,19 @@ test("names of another library become timm's, and a part of a torch file can be 
   chosen.close();
 });
 
+test("a sharded checkpoint of torch opens by its index", async () => {
+  const golden = new URL("../../checkpoint/src/__goldens__/formats/protocol-4.pth", import.meta.url);
+  const index = {
+    weight_map: { weight: "pytorch_model-00001-of-00001.bin", bias: "pytorch_model-00001-of-00001.bin" },
+  };
+  const path = folder("bins", { "pytorch_model.bin.index.json": JSON.stringify(index), "training_args.bin": "x" });
+  writeFileSync(join(path, "pytorch_model-00001-of-00001.bin"), readFileSync(golden));
+  const weights = await openWeights(path);
+  expect(weights).toMatchObject({ format: "torch" });
+  expect([...(weights.tensors.get("bias")?.float32() ?? [])]).toEqual([0.5, -0.5]);
+  weights.close();
+});
+
 test("a folder of transformers gives its model, labels and preprocessing in timm's terms", async () => {
   const path = folder("transformers", {
     "config.json": JSON.stringify({ model_type: "resnet", id2label: { 0: "cat", 1: "dog" } }),
