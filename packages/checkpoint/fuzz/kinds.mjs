@@ -106,8 +106,8 @@ const inside = (pattern, change) => (r, file, all) => {
   return zipSync(entries, { level: r.once(4) ? 6 : 0 });
 };
 
-const torchZips = goldens(/\.pth(\.tar)?$/).filter((file) => file[0] === 0x50);
-const legacies = goldens(/\.pth(\.tar)?$/).filter((file) => file[0] === 0x80);
+const torchZips = goldens(/\.(pt|pth|pth\.tar)$/).filter((file) => file[0] === 0x50);
+const legacies = goldens(/\.(pt|pth|pth\.tar)$/).filter((file) => file[0] === 0x80);
 const npzs = goldens(/\.npz$/);
 const config = {
   architecture: "vit_tiny_patch16_224",
@@ -115,6 +115,14 @@ const config = {
   label_names: ["a", "b", "c"],
   pretrained_cfg: { input_size: [3, 224, 224], crop_pct: 0.9, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
+const transformers = {
+  model_type: "vit",
+  hidden_size: 192,
+  num_attention_heads: 3,
+  intermediate_size: 768,
+  id2label: { 0: "a" },
+};
+const preprocessor = { size: { shortest_edge: 224 }, crop_pct: 0.875, resample: 3, image_mean: [0.5, 0.5, 0.5] };
 const index = { metadata: { total_size: 8 }, weight_map: { "a.weight": "x-1.safetensors", b: "x-2.safetensors" } };
 
 export const kinds = {
@@ -138,7 +146,11 @@ export const kinds = {
     change: tokens(JSON_TOKENS),
     read: readIndex,
   },
-  config: { files: [utf8(JSON.stringify(config))], change: tokens(JSON_TOKENS), read: readConfig },
+  config: {
+    files: [config, transformers, preprocessor].map((json) => utf8(JSON.stringify(json))),
+    change: tokens(JSON_TOKENS),
+    read: readConfig,
+  },
 };
 
 const MAGIC = [
@@ -155,7 +167,9 @@ function readIndex(bytes) {
 }
 
 function readConfig(bytes) {
-  const { numClasses, labels, preprocess } = parseConfig(bytes, { name: "fuzz" });
+  const { numClasses, labels, preprocess } = /shortest_edge/.test(new TextDecoder().decode(bytes))
+    ? parseConfig(transformers, { name: "fuzz", preprocessor: bytes })
+    : parseConfig(bytes, { name: "fuzz" });
   if (labels && labels.length !== numClasses) throw new Error(`${labels.length} labels of ${numClasses}`);
   if (preprocess && !preprocess.std.every((s) => s > 0)) throw new Error("a deviation of 0");
 }
