@@ -56,6 +56,7 @@ async function randomFolder(name) {
 }
 
 const { TRANSFORMERS, PYTHON } = process.env;
+const PEER = "@huggingface/transformers"; // no dependency of ours
 /** The peer's pipeline over torch's export of the same checkpoint, with the same resize, crop and normalisation. */
 async function pipelineOf(name, folder) {
   if (!TRANSFORMERS || !PYTHON) {
@@ -85,8 +86,8 @@ async function pipelineOf(name, folder) {
   };
   writeFileSync(join(local, "preprocessor_config.json"), JSON.stringify(preprocessor));
   const require = createRequire(join(TRANSFORMERS, "package.json"));
-  const { pipeline, env } = await import(pathToFileURL(require.resolve("@huggingface/transformers")).href);
-  versions["@huggingface/transformers"] = env.version;
+  const { pipeline, env } = await import(pathToFileURL(require.resolve(PEER)).href);
+  versions[PEER] = env.version;
   Object.assign(env, { allowRemoteModels: false, localModelPath: join(work, "peer") });
   return pipeline("image-classification", name, {
     dtype: "fp32",
