@@ -1,0 +1,1 @@
+import "../packages/jit/bench/training.bench.mjs";
