@@ -107,6 +107,7 @@ describe("names that a map does not list", () => {
     const found = toTimmNames({ ...open("transformers-vit.safetensors"), tensors: extra });
     expect(found.unmapped).toEqual(["vit.extra.weight"]);
     expect(found.tensors.has("vit.extra.weight")).toBe(true);
+    expect(found.notes).toContain(`no name of timm's is known for "vit.extra.weight": they keep their own`);
   });
 
   test("a query without its key stays what it is", () => {

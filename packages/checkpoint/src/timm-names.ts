@@ -60,8 +60,8 @@ export function toTimmNames(
     tensors = renamed.tensors;
     unmapped = renamed.unmapped;
     notes.push(`the names are ${map.title}; they became timm's`);
-    if (renamed.dropped.length > 0)
-      notes.push(`left out, as no classifier reads them: ${renamed.dropped.slice(0, 8).map(quote).join(", ")}`);
+    if (renamed.dropped.length > 0) notes.push(`left out, as no classifier reads them: ${few(renamed.dropped)}`);
+    if (unmapped.length > 0) notes.push(`no name of timm's is known for ${few(unmapped)}: they keep their own`);
   }
   const family = familyOf(tensors);
   if (family) tensors = renameHead(tensors, family, notes);
@@ -74,6 +74,10 @@ export function toTimmNames(
     looksLike: family && describeModel(family, tensors),
     unmapped,
   };
+}
+
+function few(names: readonly string[]): string {
+  return names.slice(0, 8).map(quote).join(", ") + (names.length > 8 ? `, and ${names.length - 8} more` : "");
 }
 
 /** A naming that is found once prefixes are off. */
