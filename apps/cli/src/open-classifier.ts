@@ -3,6 +3,7 @@ import { isHubError } from "@vitrail/hub";
 import type { EngineName, Precision } from "@vitrail/jit";
 import { BOX_MODEL, boxFolder } from "./box.ts";
 import { photosIn } from "./calibration.ts";
+import { engineNote } from "./engine-note.ts";
 import { fetching } from "./fetching.ts";
 import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { didYouMean } from "./suggest.ts";
@@ -45,7 +46,10 @@ export async function openClassifier(choice: ModelChoice, onNote: Note): Promise
 
 /** The model in the box: always here, and never asks the network. */
 export async function openBox(choice: ModelChoice, onNote: Note): Promise<Classifier> {
-  const classifier = await createClassifier({ models, weights: boxFolder(), ...(await common(choice, onNote)) });
+  const classifier = noted(
+    await createClassifier({ models, weights: boxFolder(), ...(await common(choice, onNote)) }),
+    onNote,
+  );
   onNote(
     `The model in the box, ${classifier.name}, tells ${classifier.labels.length === 10 ? "ten" : classifier.labels.length} things apart: ` +
       `${classifier.labels.join(", ")}.`,
@@ -73,7 +77,8 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
 async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions): Promise<Classifier> {
   const fetched = fetching(choice, checkpointNames());
   try {
-    return await createClassifier({ ...what, ...(await common(choice, onNote)), hub: { ...fetched, ...what.hub } });
+    const settings = { ...what, ...(await common(choice, onNote)), hub: { ...fetched, ...what.hub } };
+    return noted(await createClassifier(settings), onNote);
   } catch (error) {
     if ((error as { code?: unknown }).code !== "unknown-model") throw error;
     const { message } = error as Error;
@@ -84,6 +89,12 @@ async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions):
   } finally {
     fetched.done();
   }
+}
+
+function noted(classifier: Classifier, onNote: Note): Classifier {
+  const note = engineNote(classifier.engine);
+  if (note) onNote(note);
+  return classifier;
 }
 
 async function common({ backend, engine, precision, calibrate, threads }: ModelChoice, onNote: Note) {
