@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { encodeSafetensors, readCheckpoint, type TensorSource } from "@vitrail/checkpoint";
-import { resnet20_cifar } from "@vitrail/resnet";
+import { resnet20_cifar, resnetModels } from "@vitrail/resnet";
 import { tensor4d } from "@vitrail/tensor";
 import { expect, test } from "vitest";
-import { load } from "./index.ts";
+import { createClassifier, load } from "./index.ts";
 
 const url = new URL("../../weights-cifar10/model.safetensors", import.meta.url);
 const box = readCheckpoint(new Uint8Array(readFileSync(url))).tensors;
@@ -59,5 +59,12 @@ test("a head of another size gives way where classes are asked for, said once; a
     misshaped: ["parameter conv1.weight: expected shape [16, 3, 3, 3], found [16, 1, 3, 3]"],
     missing: [],
     unread: [],
+  });
+});
+
+test("a bare checkpoint without a model's name says what it looks like", async () => {
+  await expect(createClassifier({ models: resnetModels, weights: saved(plain) })).rejects.toMatchObject({
+    code: "no-model",
+    message: expect.stringMatching(/--model NAME\); it looks like a ResNet \(resnet20_cifar: /),
   });
 });

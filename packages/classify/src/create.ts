@@ -119,13 +119,17 @@ export async function backendFor(
 }
 
 /** A spec whose configuration is the business of the spec alone. */
-function specFor<W>({ model, models }: ClassifierOptions<W>, { id, config }: Weights): ModelSpec<unknown, ImageModel> {
+function specFor<W>(
+  { model, models }: ClassifierOptions<W>,
+  { id, config, looksLike }: Weights,
+): ModelSpec<unknown, ImageModel> {
   if (model) return model as ModelSpec<unknown, ImageModel>;
   const name = config?.architecture;
   if (name === undefined) {
+    const looks = looksLike === undefined ? "" : `; it looks like ${looksLike}`;
     throw new ClassifyError(
       "no-model",
-      `${id} has no config.json that names its architecture: say which model it is (--model NAME)`,
+      `${id} has no config.json that names its architecture: say which model it is (--model NAME)${looks}`,
     );
   }
   const found = models && Object.hasOwn(models, name) ? models[name] : undefined;
