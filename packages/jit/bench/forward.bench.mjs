@@ -1,7 +1,7 @@
 // Forward passes: against torch's own ONNX export in the same ONNX Runtime, PyTorch eager, tfjs's wasm backend, this machine's
 // matrix-multiply peak, and our own fp32 in int8; and the time from a model to its first session.
 //   npm run bench -- jit-forward          PYTHON names an interpreter with torch, timm and onnx; without it those rows are left out
-// BENCH_ONLY=torch,pytorch,peak,web,int8,compile takes some of them; MODELS=a,b some models; BENCH_SECONDS (12) is the time of a row.
+// BENCH_ONLY=torch,pytorch,dynamo,peak,web,int8,compile takes some of them; MODELS=a,b some models; BENCH_SECONDS (12) is the time of a row.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import { median, round, rowOf, threads, turns, writeResults } from "./turns.mjs"
 const models = { ...resnetModels, ...vitModels };
 const all = ["vit_tiny_patch16_224", "resnet18", "resnet50", "vit_base_patch16_224"];
 const names = process.env.MODELS ? process.env.MODELS.split(",") : all;
-const parts = (process.env.BENCH_ONLY ?? "torch,pytorch,peak,web,int8,compile").split(",");
+const parts = (process.env.BENCH_ONLY ?? "torch,pytorch,dynamo,peak,web,int8,compile").split(",");
 const wants = (part) => parts.includes(part);
 const folder = process.env.BENCH_FOLDER ?? (await mkdtemp(join(tmpdir(), "vitrail-bench-")));
 const options = { intraOpNumThreads: threads };
@@ -58,34 +58,29 @@ async function againstTorchExport(name) {
   await theirs.release();
 }
 
-async function againstPyTorch(name, batch) {
+async function againstPyTorch(name, batch, peer = "PyTorch eager, the better layout", ...more) {
   const ours = await ourSession(name);
   const nhwc = feeds(batch, "nhwc");
-  for (const [peer, more] of [
-    ["PyTorch eager, the better layout", []],
-    ["torch.compile, the better layout", ["compile"]],
-  ]) {
-    let torch;
-    try {
-      torch = await eagerTorch(name, batch, threads, ...more);
-      versions.torch = torch.version;
-      const first = {};
-      for (const layout of ["nchw", "nhwc"]) {
-        const times = [];
-        for (let i = 0; i < 5; i++) times.push(await torch.run(layout));
-        first[layout] = median(times.slice(2));
-      }
-      const layout = first.nhwc < first.nchw ? "nhwc" : "nchw";
-      const pairs = await turns(
-        async () => void (await ours.run(nhwc)),
-        () => torch.run(layout),
-      );
-      rows.push({ ...rowOf({ work: "forward", model: name, peer, batch, precision: "fp32" }, pairs), layout });
-    } catch (error) {
-      console.log(`${peer}: skipped, ${error.message}`);
-    } finally {
-      await torch?.close();
+  let torch;
+  try {
+    torch = await eagerTorch(name, batch, threads, ...more);
+    versions.torch = torch.version;
+    const first = {};
+    for (const layout of ["nchw", "nhwc"]) {
+      const times = [];
+      for (let i = 0; i < 5; i++) times.push(await torch.run(layout));
+      first[layout] = median(times.slice(2));
     }
+    const layout = first.nhwc < first.nchw ? "nhwc" : "nchw";
+    const pairs = await turns(
+      async () => void (await ours.run(nhwc)),
+      () => torch.run(layout),
+    );
+    rows.push({ ...rowOf({ work: "forward", model: name, peer, batch, precision: "fp32" }, pairs), layout });
+  } catch (error) {
+    console.log(`${peer}: skipped, ${error.message}`);
+  } finally {
+    await torch?.close();
   }
   await ours.release();
 }
@@ -192,17 +187,15 @@ if (python)
     all.map((name) => [name]),
     againstTorchExport,
   );
-if (python)
-  await each(
-    "pytorch",
-    [
-      [r50, 8],
-      [r18, 8],
-      [tiny, 8],
-      [base, 1],
-    ],
-    againstPyTorch,
-  );
+const asInTable = [
+  [r50, 8],
+  [r18, 8],
+  [tiny, 8],
+  [base, 1],
+];
+if (python) await each("pytorch", asInTable, againstPyTorch);
+const compiled = "torch.compile, the better layout";
+if (python) await each("dynamo", asInTable, (name, batch) => againstPyTorch(name, batch, compiled, "compile"));
 await each(
   "peak",
   [
@@ -231,6 +224,6 @@ await each(
 );
 await each("compile", [[base], [tiny]], timeToSession);
 if (!process.env.BENCH_FOLDER) await rm(folder, { recursive: true });
-const name = parts.length === 6 && names.length === 4 ? "jit-forward" : `jit-forward-${parts.join("-")}`;
+const name = parts.length === 7 && names.length === 4 ? "jit-forward" : `jit-forward-${parts.join("-")}`;
 await writeResults(name, rows, { versions: { "@tensorflow/tfjs-backend-wasm": "4.22.0", ...versions } });
 process.exit(0);
