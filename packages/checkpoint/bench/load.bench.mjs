@@ -7,7 +7,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -109,6 +109,7 @@ async function compare(python, folder) {
     machine: machine(),
     versions: { node: process.versions.node, torch, safetensors },
     rounds: ROUNDS,
+    loadAverage: Number(loadavg()[0].toFixed(1)), // of everything on the machine, this run included: over 3, read ratios only
     rows,
   };
   writeFileSync(results, `${JSON.stringify(report, null, 2)}\n`);
