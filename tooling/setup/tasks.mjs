@@ -20,6 +20,22 @@ async function all(...steps) {
   return first;
 }
 
+/** `jit-forward` is packages/jit/bench/forward.bench.mjs. */
+function benchmarks() {
+  const suffix = ".bench.mjs";
+  const folders = ["packages", "apps"].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => ({ name, bench: join(root, folder, name, "bench") })),
+  );
+  const files = folders
+    .filter(({ bench }) => existsSync(bench))
+    .flatMap(({ name, bench }) =>
+      readdirSync(bench)
+        .filter((file) => file.endsWith(suffix))
+        .map((file) => [`${name}-${file.slice(0, -suffix.length)}`, join(bench, file)]),
+    );
+  return new Map(files);
+}
+
 /** What each root script does once set-up is done; `build` names what has to be built before. */
 export const tasks = {
   demo: {
@@ -64,11 +80,19 @@ export const tasks = {
   bench: {
     build: "all",
     run: (names) => {
-      const folder = join(root, "bench");
-      const found = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".bench.mjs")) : [];
-      const wanted = found.filter((name) => names.length === 0 || names.includes(name.replace(".bench.mjs", "")));
-      if (wanted.length === 0) throw new SetupError(`no such benchmark; there are: ${found.join(", ") || "none"}`);
-      return all(...wanted.map((name) => () => node(join(folder, name), [])));
+      const found = benchmarks();
+      const unknown = names.filter((name) => !found.has(name));
+      if (unknown.length > 0) {
+        throw new SetupError(`no benchmark ${unknown.join(", ")}; there are: ${[...found.keys()].join(", ")}`);
+      }
+      const wanted = [...found].filter(([name]) => names.length === 0 || names.includes(name));
+      return all(
+        ...wanted.map(
+          ([, file]) =>
+            () =>
+              node(file, []),
+        ),
+      );
     },
   },
   interop: { run: (args) => runTests(["tooling/interop", ...args], { built: true, env: { VITRAIL_RECORD: "1" } }) },

@@ -1,5 +1,5 @@
 // `vitrail classify` on one local photo with local weights: what it takes besides the photo's own work.
-//   npm run bench cli-startup       (VITRAIL_PYTHON names an interpreter with torch and timm, the peer; without one it is left out)
+//   npm run bench -- cli-startup       (VITRAIL_PYTHON names an interpreter with torch and timm, the peer; without one it is left out)
 // A command on 1 photo and one on 11 take turns: a tenth of the difference is a photo's own work (decoding, preprocessing, the
 // forward pass), and what is left of the first is start-up (process, modules, weights, backend). Medians.
 import { spawnSync } from "node:child_process";

@@ -1,7 +1,7 @@
 // Which mixed precision of ViT-Ti keeps at least 97 % of its answers, and what it gains: real weights, real photos.
-//   npm run bench -- jit-int8                needs ../shared (weights and photos); about a quarter of an hour on two quiet cores
+//   npm run bench -- classify-int8                needs ../shared (weights and photos); about a quarter of an hour on two quiet cores
 // 64 photos calibrate and find the sensitive layers, 136 others judge, ten crops each. Layers are kept in fp32 one after another, in the
-// order of their sensitivity, and each mixture is judged: bench/results/jit-int8.json and the curve in jit-int8.svg.
+// order of their sensitivity, and each mixture is judged: bench/results/classify-int8.json and the curve in classify-int8.svg.
 // CROPS (10) and KEEP (numbers of layers to keep, 0,2,4,…) make it shorter.
 import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ import { curve } from "./curve.mjs";
 const shared = (path) => fileURLToPath(new URL(`../../../../shared/${path}`, import.meta.url));
 const [folder, photos] = [shared("hub/timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k"), shared("data/imagenet-photos")];
 if (!existsSync(folder) || !existsSync(photos)) {
-  console.log("jit-int8: skipped, there is no ../shared with weights and photos");
+  console.log("classify-int8: skipped, there is no ../shared with weights and photos");
   process.exit(0);
 }
 const CROPS = Number(process.env.CROPS ?? 10);
@@ -124,9 +124,9 @@ for (const count of new Set([...keeps, kept.length].sort((a, b) => a - b))) {
 const good = points.filter(({ agreement: share }) => share >= GOAL).sort((a, b) => b.speed - a.speed)[0];
 console.log(good ? `the fastest with ${GOAL}: ${good.label}, ${good.speed} times fp32` : `none keeps ${GOAL}`);
 const photosNote = { calibrate: calibration.length, judge: judges.length, crops: CROPS };
-await writeResults("jit-int8", rows, { photos: photosNote, goal: GOAL, fastest: good?.label ?? null });
+await writeResults("classify-int8", rows, { photos: photosNote, goal: GOAL, fastest: good?.label ?? null });
 writeFileSync(
-  new URL("../../../bench/results/jit-int8.svg", import.meta.url),
+  new URL("../../../bench/results/classify-int8.svg", import.meta.url),
   curve(points, {
     title: "ViT-Ti in mixed int8: agreement with fp32 on held-out photos",
     xAxis: "speed, fp32 = 1 (batch 8)",

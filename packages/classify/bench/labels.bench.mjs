@@ -1,8 +1,8 @@
 // From JPEG files to labels, batches of 8: our classifier against the image-classification pipeline of Transformers.js, with the same
 // weights and preprocessing; and ours in mixed int8 against ours in fp32.
-//   npm run bench -- labels
+//   npm run bench -- classify-labels
 // Needs ../shared; for the peer TRANSFORMERS names a folder with @huggingface/transformers 4 installed
-// (npm install --ignore-scripts @huggingface/transformers@4), and PYTHON an interpreter with torch and timm, whose ONNX export it runs.
+// (npm install --ignore-scripts @huggingface/transformers@4), and VITRAIL_PYTHON an interpreter with torch and timm, whose ONNX export it runs.
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -55,12 +55,12 @@ async function randomFolder(name) {
   return folder;
 }
 
-const { TRANSFORMERS, PYTHON } = process.env;
+const { TRANSFORMERS, VITRAIL_PYTHON: PYTHON } = process.env;
 const PEER = "@huggingface/transformers"; // no dependency of ours
 /** The peer's pipeline over torch's export of the same checkpoint, with the same resize, crop and normalisation. */
 async function pipelineOf(name, folder) {
   if (!TRANSFORMERS || !PYTHON) {
-    console.log("Transformers.js: skipped, TRANSFORMERS or PYTHON is not given");
+    console.log("Transformers.js: skipped, TRANSFORMERS or VITRAIL_PYTHON is not given");
     return undefined;
   }
   const local = join(work, "peer", name);
@@ -128,6 +128,6 @@ for (const [name, folder] of [
   }
   await ours.dispose();
 }
-await writeResults("labels", rows, { versions, batchSize: BATCH });
+await writeResults("classify-labels", rows, { versions, batchSize: BATCH });
 rmSync(work, { recursive: true });
 process.exit(0);

@@ -1,5 +1,5 @@
 // Decode + Pillow-exact resize + crop + normalise of real photos, against Pillow and timm's transform in Python.
-//   node packages/data/bench/preprocess.bench.mjs [FOLDER]      (npx tsup first; PYTHON names an interpreter with Pillow and timm)
+//   npm run bench -- data-preprocess      (VITRAIL_PYTHON names an interpreter with Pillow and timm)
 // Both sides take the same bytes from memory, turn about, several times; the medians count. Python runs with one thread.
 import { execFile, spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { createPreprocessor, decode, evalTransform } from "../dist/index.js";
 
 const root = new URL("../../../", import.meta.url);
 const folder = process.argv[2] ?? fileURLToPath(new URL("../shared/data/imagenet-photos/", root));
-const python = process.env.PYTHON;
+const python = process.env.VITRAIL_PYTHON;
 const ROUNDS = 7;
 const preprocess = {
   inputSize: [3, 224, 224],
@@ -135,4 +135,4 @@ const report = {
   rows,
 };
 await mkdir(new URL("bench/results/", root), { recursive: true });
-await writeFile(new URL("bench/results/preprocess.json", root), `${JSON.stringify(report, null, 2)}\n`);
+await writeFile(new URL("bench/results/data-preprocess.json", root), `${JSON.stringify(report, null, 2)}\n`);

@@ -1,6 +1,6 @@
 // Forward passes: against torch's own ONNX export in the same ONNX Runtime, PyTorch eager, tfjs's wasm backend, this machine's
 // matrix-multiply peak, and our own fp32 in int8; and the time from a model to its first session.
-//   npm run bench -- jit-forward          PYTHON names an interpreter with torch, timm and onnx; without it those rows are left out
+//   npm run bench -- jit-forward          VITRAIL_PYTHON names an interpreter with torch, timm and onnx; without it those rows are left out
 // BENCH_ONLY=torch,pytorch,dynamo,peak,web,int8,compile takes some of them; MODELS=a,b some models; BENCH_SECONDS (12) is the time of a row.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -180,7 +180,7 @@ const each = async (part, list, run) => {
 };
 const [tiny, r18, r50, base] = all;
 if (python && wants("torch")) await exportModels(folder, names);
-if (!python) console.log("PyTorch: skipped, PYTHON names no interpreter");
+if (!python) console.log("PyTorch: skipped, VITRAIL_PYTHON names no interpreter");
 if (python)
   await each(
     "torch",

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 /** An interpreter with torch, timm and onnx. */
-export const python = process.env.PYTHON;
+export const python = process.env.VITRAIL_PYTHON;
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** Writes torch's exports of models with random weights into a folder, those that are not there. */

@@ -1,5 +1,5 @@
 // Whole training steps (AdamW, fp32, 224 pixels): compileStep against torch's eager mode, tfjs's wasm backend and tfjs-node.
-//   node packages/jit/bench/training.bench.mjs [MODEL...]      (npx tsup first; PYTHON names an interpreter with torch and timm)
+//   npm run bench -- jit-training, or node packages/jit/bench/training.bench.mjs [MODEL...]      VITRAIL_PYTHON names an interpreter with torch and timm
 // Every side is a process of its own, and they take turns in alternating order: three warm-up steps each, then pairs. Rates
 // and ratios are medians; intervals of 95 % come from the order statistics of the pairs. A matrix product of 2048³ in the same
 // ONNX Runtime, between the pairs, gives the machine's peak of that moment.
@@ -17,7 +17,7 @@ import { tfjsNodePeer } from "./peers/tfjs-node.mjs";
 import { median, round, rowOf, threads, turns, writeResults } from "./turns.mjs";
 
 const time = Number(process.env.BENCH_SECONDS ?? 40);
-const python = process.env.PYTHON;
+const python = process.env.VITRAIL_PYTHON;
 const cases = [
   ["vit_tiny_patch16_224", 16, ["torch"]],
   ["resnet18", 8, ["torch", "torch channels-last", "tfjs wasm", "tfjs-node"]],
@@ -29,7 +29,7 @@ const cases = [
 async function peerOf(name, model, batch) {
   if (name === "tfjs wasm") return stepPeer({ model, batch, threads, engine: "tfjs" });
   if (name === "tfjs-node") return tfjsNodePeer({ model, batch, threads });
-  if (!python) return { reason: "PYTHON names no interpreter" };
+  if (!python) return { reason: "VITRAIL_PYTHON names no interpreter" };
   return torchPeer({ python, model, batch, threads, layout: name === "torch" ? "nchw" : "channels_last" });
 }
 

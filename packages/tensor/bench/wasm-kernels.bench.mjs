@@ -1,6 +1,6 @@
 /**
  * GFLOP/s of convolutions and matrix products on the wasm backend, forward and backward:
- * `npm run bench wasm-kernels`. A gradient's ratio is against the forward pass of the same shape in the same run. Needs the build.
+ * `npm run bench -- tensor-wasm-kernels`. A gradient's ratio is against the forward pass of the same shape in the same run. Needs the build.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { arch, cpus } from "node:os";
@@ -127,6 +127,6 @@ for (const [batch, m, k, n] of [
 
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${process.platform} ${arch()}`;
 const versions = { node: process.version, "@tensorflow/tfjs-backend-wasm": "4.22.0" };
-const results = new URL("../../../bench/results/wasm-kernels.json", import.meta.url);
+const results = new URL("../../../bench/results/tensor-wasm-kernels.json", import.meta.url);
 mkdirSync(new URL(".", results), { recursive: true });
 writeFileSync(results, `${JSON.stringify({ machine, versions, rows }, null, 2)}\n`);

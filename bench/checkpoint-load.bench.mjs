@@ -1,1 +1,0 @@
-import "../packages/checkpoint/bench/load.bench.mjs";

@@ -1,1 +1,0 @@
-import "../packages/jit/bench/forward.bench.mjs";

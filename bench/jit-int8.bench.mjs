@@ -1,1 +1,0 @@
-import "../packages/classify/bench/int8.bench.mjs";

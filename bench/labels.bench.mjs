@@ -1,1 +1,0 @@
-import "../packages/classify/bench/labels.bench.mjs";

@@ -1,1 +1,0 @@
-import "../packages/tensor/bench/wasm-kernels.bench.mjs";
