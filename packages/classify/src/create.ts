@@ -1,4 +1,5 @@
 import type { OpenOptions, Weights } from "@vitrail/hub";
+import type { EngineName } from "@vitrail/jit";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf, type Preprocessor } from "./classifier.ts";
@@ -51,7 +52,7 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   const [backend, opened, loaded] = await Promise.allSettled([
     backendFor(options.backend, options.backendOptions),
     platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
-    engine === "tfjs" ? undefined : platform.jit(),
+    engine === "tfjs" ? undefined : withWarmRuntime(platform.jit(), engine),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
@@ -99,6 +100,16 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   } finally {
     weights.close();
   }
+}
+
+/** The runtime loads in its own thread while the weights are read. */
+async function withWarmRuntime(
+  loading: Promise<Jit> | undefined,
+  engine: EngineName | "auto",
+): Promise<Jit | undefined> {
+  const jit = await loading;
+  jit?.warmUp({ engine });
+  return jit;
 }
 
 /** Photos as the model's input, one by one. */

@@ -36,7 +36,7 @@ export interface Runner {
 }
 
 /** The functions of `@vitrail/jit` that a platform has. */
-export type Jit = Pick<typeof import("@vitrail/jit"), "compile" | "quantize" | "hostTensors">;
+export type Jit = Pick<typeof import("@vitrail/jit"), "compile" | "quantize" | "hostTensors" | "warmUp">;
 
 /** Checks that engine, precision and backend go together, and gives the engine. */
 export function engineFor({ engine, precision }: EngineChoice, backend: string | undefined): EngineName | "auto" {

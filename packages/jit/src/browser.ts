@@ -17,6 +17,7 @@ export { type Precision, Quantized, type QuantizeReport } from "./compress/quant
 export { JitError, type JitErrorCode } from "./errors.ts";
 export type { DType } from "./ir.ts";
 export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
+export { warmUp } from "./runtime/engine.ts";
 export {
   type CompiledStep,
   compileStep,

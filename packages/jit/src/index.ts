@@ -18,6 +18,7 @@ export { JitError, type JitErrorCode } from "./errors.ts";
 export { type ExportedFiles, type ExportOptions, exportOnnx } from "./export.ts";
 export type { DType } from "./ir.ts";
 export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
+export { warmUp } from "./runtime/engine.ts";
 export {
   type CompiledStep,
   compileStep,

@@ -40,6 +40,12 @@ function createHandlers({ load, create }) {
   }
 
   return {
+    /** Loads the runtime only: a session comes later. */
+    async warm(request) {
+      await load(request);
+      return { value: undefined };
+    },
+
     async open(request) {
       const loaded = await load(request);
       ort = loaded.ort;

@@ -1,11 +1,12 @@
 import { mul, type Tensor, useBackend } from "@vitrail/tensor";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { compile } from "../compile.ts";
-import type { EngineOptions } from "./engine.ts";
+import { type EngineOptions, warmUp } from "./engine.ts";
 import type { Runtime } from "./thread.ts";
 
 /** What the machine of these tests lacks. */
 const lacks = vi.hoisted(() => ({ runtimes: new Set<string>(), cuda: "not installed" as string | undefined }));
+const threads = vi.hoisted(() => ({ started: 0, ended: 0 }));
 
 vi.mock("#host", async (original) => {
   const host = await original<typeof import("../host.ts")>();
@@ -13,6 +14,15 @@ vi.mock("#host", async (original) => {
     ...host,
     absence: (runtime: Runtime) => (lacks.runtimes.has(runtime) ? host.notInstalled(runtime) : host.absence(runtime)),
     gpuProvider: () => ({ name: "cuda", absence: lacks.cuda }),
+    startThread: () => {
+      const thread = host.startThread();
+      threads.started++;
+      const terminate = () => {
+        threads.ended++;
+        return thread.terminate();
+      };
+      return { ...thread, terminate };
+    },
   };
 });
 
@@ -22,6 +32,7 @@ beforeAll(async () => {
 beforeEach(() => {
   lacks.runtimes.clear();
   lacks.cuda = "its files are not installed";
+  Object.assign(threads, { started: 0, ended: 0 });
 });
 
 async function reportOf(options: EngineOptions) {
@@ -81,5 +92,32 @@ describe("by name", () => {
 
   test("the wasm build has no provider but cpu in Node", async () => {
     await expect(reportOf({ engine: "ort-web", provider: "cuda" })).rejects.toMatchObject({ code: "provider-missing" });
+  });
+});
+
+describe("a runtime warmed up", () => {
+  test("runs the next session of the same engine; one after it has a thread of its own", async () => {
+    warmUp({ engine: "ort" });
+    warmUp({ engine: "ort" });
+    expect(threads.started).toBe(1);
+    expect(await reportOf({ engine: "ort" })).toMatchObject({ engine: "ort" });
+    expect(threads).toEqual({ started: 1, ended: 1 });
+    await reportOf({ engine: "ort" });
+    expect(threads).toEqual({ started: 2, ended: 2 });
+  });
+
+  test("waits while another engine is opened, and ends where tfjs is taken", async () => {
+    warmUp({ engine: "ort" });
+    await reportOf({ engine: "ort-web" });
+    expect(threads).toEqual({ started: 2, ended: 1 });
+    await reportOf({ engine: "tfjs" });
+    expect(threads).toEqual({ started: 2, ended: 2 });
+  });
+
+  test("is nothing where no runtime is installed", () => {
+    lacks.runtimes.add("ort");
+    lacks.runtimes.add("ort-web");
+    warmUp();
+    expect(threads.started).toBe(0);
   });
 });

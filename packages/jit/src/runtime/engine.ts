@@ -7,7 +7,7 @@ import type { Graph } from "../ir.ts";
 import { encodeOnnx } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
 import { Client } from "./client.ts";
-import type { HostTensors, OpenRequest } from "./protocol.ts";
+import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
 import type { Runtime } from "./thread.ts";
 
 /** `ort`: onnxruntime-node; `ort-web`: onnxruntime-web's wasm build; `tfjs`: eager, as the function is written. */
@@ -81,24 +81,65 @@ function candidates({ engine = "auto", provider = "auto" }: EngineOptions): read
   return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
 
+const choiceOf = (
+  engine: Runtime,
+  provider: ProviderName,
+  { threads = defaultThreads(engine), wasmPaths }: EngineOptions,
+): RuntimeChoice => ({
+  engine,
+  threads,
+  providers: provider === "cpu" ? ["cpu"] : [provider, "cpu"],
+  ...(wasmPaths === undefined ? {} : { wasmPaths }),
+});
+
+/** A thread that has loaded a runtime and waits for a session. It keeps no process alive. */
+let spare: { readonly key: string; readonly client: Client } | undefined;
+
+/**
+ * Loads, in a thread of its own, the runtime that `options` will most likely choose, while the caller reads weights or
+ * traces. The next session on it takes that thread; where another engine is taken, it is ended.
+ */
+export function warmUp(options: EngineOptions = {}): void {
+  if (spare) return;
+  const likely = candidates(options).find(({ engine, absence: missing }) => engine !== "tfjs" && missing === undefined);
+  if (!likely) return;
+  const choice = choiceOf(likely.engine as Runtime, likely.provider as ProviderName, options);
+  const client = new Client();
+  spare = { key: JSON.stringify(choice), client };
+  // A runtime that does not load says so again when its session is opened.
+  client.request({ kind: "warm", ...choice }).catch(() => undefined);
+}
+
+/** The waiting thread where it fits, else a new one. */
+function takeClient(choice: RuntimeChoice): Client {
+  if (spare?.key !== JSON.stringify(choice)) return new Client();
+  const { client } = spare;
+  spare = undefined;
+  return client;
+}
+
+async function endSpare(): Promise<void> {
+  const waiting = spare;
+  spare = undefined;
+  await waiting?.client.close();
+}
+
 async function start(
   engine: Runtime,
   provider: ProviderName,
   graph: Graph,
-  { threads = defaultThreads(engine), wasmPaths }: EngineOptions,
+  options: EngineOptions,
   state: TrainingState | undefined,
 ): Promise<Client> {
-  const client = new Client();
+  const choice = choiceOf(engine, provider, options);
+  const client = takeClient(choice);
   try {
     const file = encodeOnnx(graph, { weightsName: "weights" });
     const model = join(file.model);
     const request: OpenRequest = {
       kind: "open",
-      engine,
+      ...choice,
       model,
-      threads,
-      providers: provider === "cpu" ? ["cpu"] : [provider, "cpu"],
-      ...(wasmPaths === undefined ? {} : { wasmPaths }),
       ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
       ...state,
     };
@@ -124,6 +165,7 @@ export async function openSession(graph: Graph, options: EngineOptions, state?: 
       if (missing !== undefined) throw new JitError("engine-not-installed", missing);
       if (engine === "tfjs") {
         if (provider === "tfjs-node-gpu") await useBackend(provider);
+        await endSpare();
         const why = provider === "tfjs-node-gpu" ? `${provider} is installed` : reason;
         return { client: undefined, report: { engine, provider: undefined, reason: why, tried } };
       }

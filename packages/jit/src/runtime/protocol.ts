@@ -9,17 +9,21 @@ export interface HostTensor {
 
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
-export interface OpenRequest {
-  readonly kind: "open";
+/** Which runtime, and how it is to run. */
+export interface RuntimeChoice {
   readonly engine: "ort" | "ort-web";
-  readonly model: Uint8Array;
-  readonly weights?: Uint8Array;
-  readonly weightsName?: string;
   /** 0: the runtime's own choice. */
   readonly threads: number;
   readonly providers: readonly string[];
   /** In browsers, where the runtime's files are. */
   readonly wasmPaths?: string;
+}
+
+export interface OpenRequest extends RuntimeChoice {
+  readonly kind: "open";
+  readonly model: Uint8Array;
+  readonly weights?: Uint8Array;
+  readonly weightsName?: string;
   /** Training state by input name. */
   readonly initial?: HostTensors;
   /** State input -> the output that is its next value. */
@@ -28,6 +32,8 @@ export interface OpenRequest {
 
 export type Request =
   | OpenRequest
+  /** Loads the runtime, and nothing else. */
+  | (RuntimeChoice & { readonly kind: "warm" })
   | { readonly kind: "run"; readonly feeds: HostTensors }
   /** `guard`: outputs that must be finite, else the state stays as it was. */
   | { readonly kind: "step"; readonly feeds: HostTensors; readonly guard: readonly string[] }
