@@ -27,7 +27,7 @@ async function start(): Promise<Classifier> {
   });
   const { engine, report, labels } = classifier;
   // Engine ort-web where its worker starts, else tfjs on the backend that was found.
-  const backend = engine.name === "tfjs" ? report.name : "ONNX Runtime";
+  const backend = report?.name ?? "ONNX Runtime";
   tell({ kind: "ready", backend, reason: engine.reason, labels });
   return classifier;
 }

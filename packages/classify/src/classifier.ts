@@ -1,5 +1,4 @@
 import type { ImageModel, Preprocess } from "@vitrail/layers";
-import type { BackendReport } from "@vitrail/tensor";
 import type { Runner } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { isKnown, type OpenSet } from "./open-set.ts";
@@ -22,7 +21,6 @@ export interface Parts {
   readonly labels: readonly string[];
   readonly preprocess: Preprocess;
   readonly openSet: OpenSet | undefined;
-  readonly report: BackendReport;
   readonly preprocessor: Preprocessor;
   readonly runner: Runner;
 }
@@ -31,8 +29,8 @@ const TOP = 5;
 
 /** Joins model, preprocessing and labels. */
 export function classifierOf(parts: Parts): Classifier {
-  const { name, model, labels, report, preprocessor, runner } = parts;
-  const device = runner.engine.name === "tfjs" ? report.name : runner.engine.name;
+  const { name, model, labels, preprocessor, runner } = parts;
+  const device = runner.backend?.name ?? runner.engine.name;
   let disposed = false;
 
   const alive = () => {
@@ -132,7 +130,7 @@ export function classifierOf(parts: Parts): Classifier {
     name,
     model,
     labels,
-    report,
+    report: runner.backend,
     engine: runner.engine,
     classify,
     examine,

@@ -49,8 +49,9 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   const { onNote = () => {}, precision = "fp32" } = options;
   const engine = engineFor(options, options.backend);
   // All wait on the disk or the network: side by side.
-  const [backend, opened, loaded] = await Promise.allSettled([
-    backendFor(options.backend, options.backendOptions),
+  const startBackend = () => backendFor(options.backend, options.backendOptions);
+  const [started, opened, loaded] = await Promise.allSettled([
+    engine === "tfjs" ? startBackend() : undefined,
     platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
     engine === "tfjs" ? undefined : withWarmRuntime(platform.jit(), engine),
   ]);
@@ -59,7 +60,7 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   let model: ImageModel | undefined;
   let preprocessor: Preprocessor | undefined;
   try {
-    if (backend.status === "rejected") throw backend.reason;
+    if (started.status === "rejected") throw started.reason;
     if (loaded.status === "rejected") throw loaded.reason;
     const jit = loaded.value;
     if (!jit && engine !== "auto" && engine !== "tfjs") {
@@ -86,13 +87,12 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
     const [, height, width] = preprocess.inputSize;
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
     const runner = jit
-      ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration })
-      : eagerRunner(model, [height, width], {
+      ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
+      : eagerRunner(model, [height, width], started.value ?? (await startBackend()), {
           reason: engine === "tfjs" ? "asked for" : "the only one here",
           tried: [],
         });
-    const report = backend.value;
-    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, report, preprocessor, runner });
+    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, preprocessor, runner });
   } catch (error) {
     model?.dispose();
     await preprocessor?.dispose();

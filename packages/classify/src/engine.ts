@@ -1,6 +1,6 @@
 import type { Compiled, EngineName, Precision } from "@vitrail/jit";
 import type { ImageModel } from "@vitrail/layers";
-import { type Tensor4D, tensor4d, tidy } from "@vitrail/tensor";
+import { type BackendReport, type Tensor4D, tensor4d, tidy } from "@vitrail/tensor";
 import { ClassifyError } from "./errors.ts";
 
 /** What runs the forward pass, and why: `ort` is onnxruntime-node, `ort-web` onnxruntime-web, `tfjs` the tfjs backend. */
@@ -30,6 +30,8 @@ export interface EngineChoice {
 /** A forward pass on host values. */
 export interface Runner {
   readonly engine: EngineInfo;
+  /** Of engine tfjs: the backend, and why it was chosen. */
+  readonly backend: BackendReport | undefined;
   /** Images `[n, height, width, 3]` to logits `[n, classes]`. */
   run(values: Float32Array, n: number): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -62,10 +64,12 @@ const bad = (message: string) => new ClassifyError("bad-option", message);
 export function eagerRunner(
   model: ImageModel,
   [height, width]: readonly [number, number],
+  backend: BackendReport,
   why: Pick<EngineInfo, "reason" | "tried">,
 ): Runner {
   return {
     engine: { name: "tfjs", provider: undefined, ...why },
+    backend,
     async run(values, n) {
       // tidy is synchronous: no other call's tensors can come between.
       const logits = tidy(() => model.forward(tensor4d(values, [n, height, width, 3]) as Tensor4D));
@@ -79,12 +83,16 @@ export function eagerRunner(
   };
 }
 
-/** The model traced, compressed where asked, and in a session of its own. "auto" falls back to tfjs with the reason. */
+/**
+ * The model traced, compressed where asked, and in a session of its own. "auto" falls back to tfjs with the reason; only then is a
+ * tfjs backend started.
+ */
 export async function compiledRunner(
   jit: Jit,
   model: ImageModel,
   [height, width]: readonly [number, number],
   choice: { engine: EngineName | "auto"; precision: Precision; calibration: AsyncIterable<Float32Array> | undefined },
+  startBackend: () => Promise<BackendReport>,
 ): Promise<Runner> {
   const { engine, precision, calibration } = choice;
   const options = { input: [null, height, width, 3], engine };
@@ -99,11 +107,12 @@ export async function compiledRunner(
     // A model of the user's own may do what cannot be traced: as it is written it runs all the same.
     if (engine !== "auto" || precision !== "fp32" || !code?.startsWith("trace-")) throw error;
     const tried = [{ name: "ort", reason: message }];
-    return eagerRunner(model, [height, width], { reason: "the model cannot be traced", tried });
+    return eagerRunner(model, [height, width], await startBackend(), { reason: "the model cannot be traced", tried });
   }
   const { engine: name, provider, reason, tried } = compiled.report;
   return {
     engine: { name, provider, reason, tried },
+    backend: name === "tfjs" ? await startBackend() : undefined,
     run: (values) => compiled.run(values),
     dispose: () => compiled.dispose(),
   };

@@ -64,11 +64,12 @@ export type Outcome =
 export interface Classifier {
   /** The model's name, e.g. `vit_tiny_patch16_224`. */
   readonly name: string;
+  /** To compute with it yourself, call `useBackend` of `@vitrail/tensor` first: ONNX Runtime needs no tfjs backend, and none is started. */
   readonly model: ImageModel;
   /** The class names, by index. */
   readonly labels: readonly string[];
-  /** The tfjs backend, and why it was chosen; it computes the forward pass only where `engine` is tfjs. */
-  readonly report: BackendReport;
+  /** Of engine tfjs: the backend, and why it was chosen. */
+  readonly report: BackendReport | undefined;
   /** What runs the forward pass, and why. */
   readonly engine: EngineInfo;
   /** One photo: its best classes. Several photos: the same for each, in their order; one that fails rejects the call and is named. */
