@@ -1,6 +1,7 @@
 import type { DownloadProgress, OpenOptions } from "@vitrail/hub";
 import type { SingleBar } from "cli-progress";
 import { say } from "./io.ts";
+import { newBar } from "./progress.ts";
 import { plain } from "./user-error.ts";
 
 const SMALL = 1_000_000; // bytes that are there before a bar would be read
@@ -20,17 +21,9 @@ export function fetching(
   let ended = false;
   const start = async ({ file, total }: DownloadProgress) => {
     loading = true;
-    const { default: cliProgress } = await import("cli-progress"); // CommonJS
+    const fresh = await newBar("{mb} of {size} MB, {eta_formatted} left, {file}");
     if (ended) return;
-    bar = new cliProgress.SingleBar({
-      format: "{bar} {mb} of {size} MB, {eta_formatted} left, {file}",
-      stream: process.stderr,
-      clearOnComplete: true,
-      hideCursor: true,
-      barCompleteChar: "█",
-      barIncompleteChar: "░",
-      barsize: 30,
-    });
+    bar = fresh;
     bar.start(total ?? 0, 0, { file: plain(file), mb: "0.0", size: megabytes(total) });
   };
   const onProgress = (progress: DownloadProgress) => {
