@@ -40,8 +40,8 @@ export interface ClassifierOptions<W> extends EngineChoice {
 export interface Platform<W> {
   openWeights(weights: W, options: OpenOptions): Promise<Weights>;
   preprocessor(preprocess: Preprocess): Preprocessor;
-  /** What traces and compiles; undefined where models run on tfjs only. */
-  jit(): Promise<Jit> | undefined;
+  /** What traces and compiles: loaded only where it is asked for. */
+  jit(): Promise<Jit>;
 }
 
 /** `createClassifier` of either entry. */
@@ -53,7 +53,7 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
   const [started, opened, loaded] = await Promise.allSettled([
     engine === "tfjs" ? startBackend() : undefined,
     platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
-    engine === "tfjs" ? undefined : withWarmRuntime(platform.jit(), engine),
+    engine === "tfjs" ? undefined : warmJit(platform, engine),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
@@ -63,9 +63,6 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
     if (started.status === "rejected") throw started.reason;
     if (loaded.status === "rejected") throw loaded.reason;
     const jit = loaded.value;
-    if (!jit && engine !== "auto" && engine !== "tfjs") {
-      throw new ClassifyError("bad-option", `engine ${engine} is not there on this platform: expected tfjs`);
-    }
     const spec = specFor(options, weights);
     for (const note of weights.notes) onNote(`${weights.id}: ${note}`);
     const { config } = weights;
@@ -88,10 +85,7 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
     const runner = jit
       ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
-      : eagerRunner(model, [height, width], started.value ?? (await startBackend()), {
-          reason: engine === "tfjs" ? "asked for" : "the only one here",
-          tried: [],
-        });
+      : eagerRunner(model, [height, width], started.value as BackendReport, { reason: "asked for", tried: [] });
     return classifierOf({ name: spec.name, model, labels, preprocess, openSet, preprocessor, runner });
   } catch (error) {
     model?.dispose();
@@ -103,13 +97,10 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
 }
 
 /** The runtime loads in its own thread while the weights are read. */
-async function withWarmRuntime(
-  loading: Promise<Jit> | undefined,
-  engine: EngineName | "auto",
-): Promise<Jit | undefined> {
-  const jit = await loading;
-  jit?.warmUp({ engine });
-  return jit;
+async function warmJit({ jit }: Pick<Platform<never>, "jit">, engine: EngineName | "auto"): Promise<Jit> {
+  const loaded = await jit();
+  loaded.warmUp({ engine });
+  return loaded;
 }
 
 /** Photos as the model's input, one by one. */
