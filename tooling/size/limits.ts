@@ -38,6 +38,12 @@ export const limits: readonly Limit[] = [
     mustNotAppear: [/^(?!fflate$)/], // fflate inflates zip files, in browsers too
   },
   {
+    folder: "packages/random",
+    entries: [{ file: "index.js", platform: "browser", own: 2_500, whole: 2_500 }],
+    workspace: [],
+    mustNotAppear: [/./],
+  },
+  {
     folder: "packages/tensor",
     entries: [{ file: "index.js", platform: "browser", own: 7_000, whole: 100_000 }],
     workspace: [],
@@ -68,7 +74,7 @@ export const limits: readonly Limit[] = [
       { file: "index.js", platform: "node", own: 11_500, whole: 11_500 },
       { file: "browser.js", platform: "browser", own: 12_000, whole: 12_000, mustNotAppear: sharp },
     ],
-    workspace: [],
+    workspace: ["@vitrail/random"],
     mustNotAppear: [...engines, ...hubClient],
   },
   {
@@ -115,6 +121,7 @@ export const limits: readonly Limit[] = [
       "@vitrail/hub",
       "@vitrail/jit",
       "@vitrail/layers",
+      "@vitrail/random",
       "@vitrail/tensor",
     ],
     mustNotAppear: engines,

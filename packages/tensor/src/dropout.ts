@@ -1,5 +1,5 @@
 import { mul, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
-import type { Rng } from "./rng.ts";
+import type { Rng } from "@vitrail/random";
 
 const checkRate = (what: string, rate: number): void => {
   if (!(rate >= 0 && rate < 1))

@@ -2,6 +2,7 @@
  * The one door to TensorFlow.js: every other package imports its ops, types and backends from here.
  * @module
  */
+export { createRng, type Rng } from "@vitrail/random";
 export { gelu, geluTanh, quickGelu } from "./activations.ts";
 export { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 export {
@@ -18,5 +19,4 @@ export { BackendError, type BackendErrorCode } from "./errors.ts";
 export * from "./grads.ts";
 export { layerNorm, rmsNorm } from "./norm.ts";
 export * from "./ops.ts";
-export { createRng, type Rng } from "./rng.ts";
 export type { NamedTensor, StateDict } from "./state-dict.ts";

@@ -19,7 +19,7 @@ import {
 export interface CrossEntropyOptions {
   /** ε of "Rethinking the Inception Architecture", https://arxiv.org/abs/1512.00567: this much of the target is even over all classes. Default 0. */
   readonly labelSmoothing?: number;
-  /** [K]: what an error in each class counts. Default: 1. */
+  /** `[K]`: what an error in each class counts. Default: 1. */
   readonly weight?: Tensor1D;
 }
 

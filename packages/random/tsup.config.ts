@@ -1,0 +1,3 @@
+import { library } from "@repo/tsup";
+
+export default library(["src/index.ts"]);
