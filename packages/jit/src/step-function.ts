@@ -147,10 +147,17 @@ export function runStep(
   const updates = new Map<Variable, Tensor>();
   // Kept: the values would die with variableGrads' own scope.
   const update = (buffer: Variable, value: Tensor) => void updates.set(buffer, keep(clone(value)));
-  const ctx: Context = { training: true, rng, tap() {}, update };
+  // torch's habit for frozen layers (timm's freeze_batch_norm_2d): what does not train does not drift either.
+  const frozen = (path: string) => plan.frozen?.(`${path}.weight`) ?? false;
+  const ctx: Context = { training: true, rng, tap() {}, update, frozen };
+  let answer: Tensor | undefined;
   const trained = shape.entries.filter((entry) => entry.trained);
   const { value, grads } = variableGrads(
-    () => loss(model.forward(given.images as Tensor4D, ctx) as never, given.target as never, extras) as Scalar,
+    () => {
+      const logits = model.forward(given.images as Tensor4D, ctx);
+      answer = keep(clone(logits));
+      return loss(logits as never, given.target as never, extras) as Scalar;
+    },
     trained.map(({ variable }) => variable),
   );
   const used = trained.filter(({ variable }) => grads[variable.name]);
@@ -167,7 +174,9 @@ export function runStep(
   const norm = sqrt(total);
   // torch's clip_grad_norm_: never enlarges; an infinite bound leaves everything as it is.
   const factor = minimum(div(scalar("clip"), add(norm, 1e-6)), 1);
-  const outputs: Record<string, Tensor> = { loss: value, gradNorm: norm };
+  const logits = answer as unknown as Tensor;
+  const outputs: Record<string, Tensor> = { loss: value, gradNorm: norm, logits: clone(logits) };
+  logits.dispose();
   used.forEach(({ name, variable, group }, i) => {
     const scalars = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(group, s)] as Tensor]);
     const slots = optimizer.slots.map((s): [string, Tensor] => [s, given[slotName(s, name)] as Tensor]);

@@ -1,6 +1,6 @@
 import { expectClose } from "@repo/testing";
 import { createModel, initParams } from "@vitrail/layers";
-import { conv2d, createRng, mean, ones, type Tensor, type Tensor4D, useBackend } from "@vitrail/tensor";
+import { conv2d, createRng, mean, ones, type Tensor, type Tensor4D, tensor4d, tidy, useBackend } from "@vitrail/tensor";
 import { adamW, crossEntropy, sgd } from "@vitrail/train";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Client } from "./runtime/client.ts";
@@ -73,6 +73,28 @@ describe("compileStep", () => {
     expect((await again({ rng: createRng(1) })).value).toBe((await again({ rng: createRng(1) })).value);
     expect(moved.values["param:cls_token"]).toEqual(state.values["param:cls_token"]);
     await step.dispose();
+    model.dispose();
+  });
+
+  test("answers what the model said before the update, and leaves frozen statistics alone", async () => {
+    const model = createModel(small.cifar, { seed: 1 });
+    const pictures = createRng(1).normal(2 * 32 * 32 * 3);
+    const eager = tidy(() => model.forward(tensor4d(pictures, [2, 32, 32, 3])).dataSync());
+    const frozen = (name: string) => !name.startsWith("fc");
+    const statistics = async (plan: StepPlan) => {
+      const step = await compileStep(plan, { batch: 2, input: [32, 32, 3] });
+      const before = (await step.save()).values["param:bn1.running_mean"]?.data;
+      const { logits } = await step.run(pictures, labels);
+      const after = (await step.save()).values["param:bn1.running_mean"]?.data;
+      await step.dispose();
+      return { logits, before, after };
+    };
+    const plan = { model, loss, optimizer: sgd({ lr: 0.1 }) };
+    const fixed = await statistics({ ...plan, frozen });
+    expectClose(fixed.logits, eager, 1e-5); // BatchNorm normalises as in inference
+    expect(fixed.after).toEqual(fixed.before);
+    const free = await statistics(plan);
+    expect(free.after).not.toEqual(free.before);
     model.dispose();
   });
 

@@ -27,8 +27,8 @@ import { type InputSpec, trace } from "./trace.ts";
 export interface StepOptions extends EngineOptions {
   /** Images of a step: fixed, because means over the batch are compiled in. */
   readonly batch: number;
-  /** Height, width and channels of an image. Default: the model's `config.imgSize`, three channels. */
-  readonly input?: readonly [number, number, number];
+  /** Shape of one image: height, width, channels. Default: the model's `config.imgSize`, three channels. */
+  readonly input?: readonly number[];
   /** Shape and type of the targets. Default: int32 class numbers, `[batch]`. */
   readonly target?: { readonly shape: readonly number[]; readonly dtype?: "float32" | "int32" };
   /** Further inputs of the loss, by name. */
@@ -68,6 +68,8 @@ export interface StepResult {
   readonly loss: number;
   /** Norm of all gradients together, before clipping. */
   readonly gradNorm: number;
+  /** What the model answered before the update, row by row: `[batch, classes]`. */
+  readonly logits: Float32Array;
 }
 
 /** The model's parameters, its buffers and the optimiser's slots, as they were after so many steps. */
@@ -320,7 +322,7 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: 
       throw new JitError("not-finite", `step ${steps + 1} gave ${found}; the parameters keep their last good values`);
     }
     if (last) steps++;
-    return { loss, gradNorm };
+    return { loss, gradNorm, logits: outputs.logits?.data as Float32Array };
   };
 
   const everything = [

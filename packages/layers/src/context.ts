@@ -27,6 +27,8 @@ export interface Context {
   update(buffer: Variable, value: Tensor): void;
   /** Called once per layer with its cost; see `summarize`. */
   count?(call: LayerCall): void;
+  /** Whether the module at a path stays as it is while others train: its BatchNorm then normalises by its running statistics. */
+  frozen?(path: string): boolean;
 }
 
 /** The default: inference, nothing observed. */
@@ -43,12 +45,13 @@ export function trainingContext(rng?: Rng): Context {
 /** `context` as seen by a module that was built elsewhere and now lives under `prefix`: its names get the prefix. */
 export function scoped(context: Context, prefix: string): Context {
   const name = (inner: string) => (inner === "" ? prefix : `${prefix}.${inner}`);
-  const { count } = context;
+  const { count, frozen } = context;
   return {
     training: context.training,
     rng: context.rng?.at(prefix),
     tap: (inner, value) => context.tap(name(inner), value),
     update: (buffer, value) => context.update(buffer, value),
+    ...(frozen ? { frozen: (inner: string) => frozen.call(context, name(inner)) } : {}),
     ...(count ? { count: (call: LayerCall) => count.call(context, { ...call, name: name(call.name) }) } : {}),
   };
 }

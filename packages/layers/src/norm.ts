@@ -22,7 +22,8 @@ import type { Params } from "./params.ts";
  * Batch normalisation over [B, H, W] of each channel, https://arxiv.org/abs/1502.03167.
  *
  * In training the batch's own mean and (biased) variance normalise, and the running statistics move towards the mean and
- * the *unbiased* variance by `momentum`, through `ctx.update`. In inference the running statistics normalise.
+ * the *unbiased* variance by `momentum`, through `ctx.update`. In inference, and where `ctx.frozen` says so, the running
+ * statistics normalise.
  */
 export class BatchNorm2d {
   readonly path: string;
@@ -49,7 +50,8 @@ export class BatchNorm2d {
 
   /** [B, H, W, C] -> [B, H, W, C] */
   forward(x: Tensor4D, ctx: Context = inference): Tensor4D {
-    const y = ctx.training ? normaliseBatch(this, x, ctx) : normaliseRunning(this, x);
+    const training = ctx.training && !ctx.frozen?.(this.path);
+    const y = training ? normaliseBatch(this, x, ctx) : normaliseRunning(this, x);
     ctx.tap(this.path, y);
     ctx.count?.({ name: this.path, kind: "BatchNorm2d", outputShape: y.shape, macs: 2 * y.size });
     return y;
