@@ -39,6 +39,15 @@ export interface StepOptimizer {
     slots: Readonly<Record<string, Tensor>>,
     scalars: Readonly<Record<string, Tensor>>,
   ): { readonly parameter: Tensor; readonly slots: Readonly<Record<string, Tensor>> };
+  /** What is remembered of each buffer that the forward pass moves (BatchNorm's statistics), from its new value. */
+  readonly buffers?: {
+    readonly slots: readonly string[];
+    update(
+      value: Tensor,
+      slots: Readonly<Record<string, Tensor>>,
+      scalars: Readonly<Record<string, Tensor>>,
+    ): Readonly<Record<string, Tensor>>;
+  };
 }
 
 /** (logits, target, further inputs) -> a scalar. */
@@ -59,6 +68,8 @@ export interface StateEntry {
   readonly trained: boolean;
   /** Which of the groups of scalars it follows. */
   readonly group: number;
+  /** What is remembered of it from step to step: the optimiser's slots, and the gradients so far. */
+  readonly slots: readonly string[];
 }
 
 export interface StepShape {
@@ -66,8 +77,6 @@ export interface StepShape {
   /** The distinct groups; each has scalars of its own. */
   readonly groups: readonly object[];
   readonly scalarNames: readonly string[];
-  /** What is remembered of each trained parameter: the optimiser's slots, and the gradients so far. */
-  readonly slots: readonly string[];
   /** Gradients of several batches are summed before the optimiser sees them. */
   readonly accumulate: boolean;
 }
@@ -84,22 +93,28 @@ export const nextName = (input: string): string => `next.${input}`;
 export function shapeOfStep({ model, optimizer, frozen = () => false }: StepPlan, accumulate: boolean): StepShape {
   const groups: object[] = [];
   const keys: string[] = [];
+  const slots = [...optimizer.slots, ...(accumulate ? [SUM] : [])];
   const entries = [...model.params.named()].map(([name, { variable, trainable, checkpointShape }]): StateEntry => {
     const trained = trainable && !frozen(name);
-    if (!trained) return { name, variable, trained, group: 0 };
+    if (!trained) {
+      const moves = !trainable && !isFrozen(frozen, name.slice(0, Math.max(0, name.lastIndexOf("."))));
+      return { name, variable, trained, group: 0, slots: moves ? (optimizer.buffers?.slots ?? []) : [] };
+    }
     const group = optimizer.groupOf(name, checkpointShape);
     const key = JSON.stringify(group);
     if (!keys.includes(key)) {
       keys.push(key);
       groups.push(group);
     }
-    return { name, variable, trained, group: keys.indexOf(key) };
+    return { name, variable, trained, group: keys.indexOf(key), slots };
   });
   if (groups.length === 0) throw new JitError("bad-input", "a step with nothing to train: every parameter is frozen");
   const scalarNames = Object.keys(optimizer.scalars(1, optimizer.lr, groups[0] as object));
-  const slots = [...optimizer.slots, ...(accumulate ? [SUM] : [])];
-  return { entries, groups, scalarNames, slots, accumulate };
+  return { entries, groups, scalarNames, accumulate };
 }
+
+/** Whether the BatchNorm at `path` stays as it is: torch's habit for frozen layers (timm's freeze_batch_norm_2d). */
+const isFrozen = (frozen: (name: string) => boolean, path: string): boolean => frozen(`${path}.weight`);
 
 /** One slot of one parameter. */
 export interface SlotEntry {
@@ -107,10 +122,10 @@ export interface SlotEntry {
   readonly shape: readonly number[];
 }
 
-export const slotsOf = ({ entries, slots }: StepShape): readonly SlotEntry[] =>
-  entries
-    .filter(({ trained }) => trained)
-    .flatMap(({ name, variable }) => slots.map((slot) => ({ input: slotName(slot, name), shape: variable.shape })));
+export const slotsOf = ({ entries }: StepShape): readonly SlotEntry[] =>
+  entries.flatMap(({ name, variable, slots }) => {
+    return slots.map((slot) => ({ input: slotName(slot, name), shape: variable.shape }));
+  });
 
 /** Numbers of a step besides the groups' own. */
 export interface StepNumbers {
@@ -147,8 +162,7 @@ export function runStep(
   const updates = new Map<Variable, Tensor>();
   // Kept: the values would die with variableGrads' own scope.
   const update = (buffer: Variable, value: Tensor) => void updates.set(buffer, keep(clone(value)));
-  // torch's habit for frozen layers (timm's freeze_batch_norm_2d): what does not train does not drift either.
-  const frozen = (path: string) => plan.frozen?.(`${path}.weight`) ?? false;
+  const frozen = (path: string) => isFrozen(plan.frozen ?? (() => false), path);
   const ctx: Context = { training: true, rng, tap() {}, update, frozen };
   let answer: Tensor | undefined;
   const trained = shape.entries.filter((entry) => entry.trained);
@@ -188,9 +202,15 @@ export function runStep(
     }
     if (shape.accumulate) outputs[nextName(slotName(SUM, name))] = gradients[i] as Tensor;
   });
-  for (const { name, variable } of shape.entries) {
+  const first = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(0, s)] as Tensor]);
+  for (const { name, variable, slots } of shape.entries) {
     const next = updates.get(variable);
     if (!next) continue;
+    const before = slots.map((s): [string, Tensor] => [s, given[slotName(s, name)] as Tensor]);
+    const after =
+      before.length > 0 ? optimizer.buffers?.update(next, Object.fromEntries(before), Object.fromEntries(first)) : {};
+    for (const [slot, value] of before)
+      outputs[nextName(slotName(slot, name))] = chosen(after?.[slot] as Tensor, value);
     outputs[nextName(parameterName(name))] = clone(next);
     next.dispose();
   }

@@ -1,7 +1,7 @@
 import { expectClose } from "@repo/testing";
 import { createModel, initParams } from "@vitrail/layers";
 import { conv2d, createRng, mean, ones, type Tensor, type Tensor4D, tensor4d, tidy, useBackend } from "@vitrail/tensor";
-import { adamW, crossEntropy, sgd } from "@vitrail/train";
+import { adamW, crossEntropy, sgd, withEma } from "@vitrail/train";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { Client } from "./runtime/client.ts";
 import { type CompiledStep, compileStep, type StepState } from "./step.ts";
@@ -95,6 +95,24 @@ describe("compileStep", () => {
     expect(fixed.after).toEqual(fixed.before);
     const free = await statistics(plan);
     expect(free.after).not.toEqual(free.before);
+    model.dispose();
+  });
+
+  test("averages parameters and running statistics alike", async () => {
+    const model = createModel(small.cifar, { seed: 1 });
+    const pictures = createRng(1).normal(2 * 32 * 32 * 3);
+    const optimizer = withEma(sgd({ lr: 0.1 }), { decay: 0.75 });
+    const step = await compileStep({ model, loss, optimizer }, { batch: 2, input: [32, 32, 3] });
+    const read = async (name: string) => (await step.save()).values[name]?.data as Float32Array;
+    for (const name of ["fc.weight", "bn1.running_mean"]) {
+      await step.run(pictures, labels);
+      const start = await read(`ema:${name}`);
+      await step.run(pictures, labels);
+      const now = await read(`param:${name}`);
+      const expected = start.map((e, i) => e + 0.25 * ((now[i] as number) - e));
+      expectClose(await read(`ema:${name}`), expected, 1e-6);
+    }
+    await step.dispose();
     model.dispose();
   });
 

@@ -131,7 +131,8 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
         shape,
         extras.map(({ name }) => name),
       );
-  return makeStep({ plan, shape, outer, draws, report, runtime, seed, layout: client ? layout : () => false });
+  const holds = (name: string) => !client || name in initial; // what the loss does not reach has no place in the session
+  return makeStep({ plan, shape, outer, draws, report, runtime, seed, layout: client ? layout : () => false, holds });
 }
 
 function inputOf({ model }: StepPlan): readonly [number, number, number] {
@@ -177,7 +178,7 @@ function traceStep(
 }
 
 /** For each filter: its own ports and those of what the optimiser remembers of it. */
-function statePorts({ entries, slots }: StepShape, graph: Graph): StatePorts[][] {
+function statePorts({ entries }: StepShape, graph: Graph): StatePorts[][] {
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const port = (input: string): StatePorts => {
     const output = nextName(input);
@@ -185,9 +186,7 @@ function statePorts({ entries, slots }: StepShape, graph: Graph): StatePorts[][]
   };
   return entries
     .filter(({ variable }) => variable.rank === 4)
-    .map(({ name, trained }) => {
-      return [port(parameterName(name)), ...(trained ? slots.map((slot) => port(slotName(slot, name))) : [])];
-    });
+    .map(({ name, slots }) => [port(parameterName(name)), ...slots.map((slot) => port(slotName(slot, name)))]);
 }
 
 function checkRate(lr: number): number {
@@ -235,14 +234,18 @@ interface Parts {
   readonly seed: number;
   /** Whether a state lies turned around in the session. */
   readonly layout: (name: string) => boolean;
+  /** Whether there is such a state. */
+  readonly holds: (name: string) => boolean;
 }
 
-function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: Parts): CompiledStep {
+function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, holds }: Parts): CompiledStep {
   const { optimizer } = plan;
   let steps = 0;
   let busy: Promise<unknown> | undefined;
   let disposed = false;
-  const parameters = shape.entries.map((entry) => ({ ...entry, input: parameterName(entry.name) }));
+  const parameters = shape.entries
+    .map((entry) => ({ ...entry, input: parameterName(entry.name) }))
+    .filter(({ input }) => holds(input));
 
   /** One use at a time: a step reads and replaces the state. */
   const alone = async <T>(use: () => Promise<T>): Promise<T> => {
@@ -327,7 +330,7 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout }: 
 
   const everything = [
     ...parameters.map(({ input, variable }) => ({ input, shape: variable.shape })),
-    ...slotsOf(shape),
+    ...slotsOf(shape).filter(({ input }) => holds(input)),
   ];
   return {
     report,
