@@ -2,7 +2,7 @@
 import { expectClose, fill, fillImage, goldens, goldenTensor, maxRelativeError } from "@repo/testing";
 import { createModel, invertPermutation, type Param, permuteValues } from "@vitrail/layers";
 import { tensor, tidy, useBackend } from "@vitrail/tensor";
-import { adamW, crossEntropy, optimizerStep, sgd } from "@vitrail/train";
+import { adamW, crossEntropy, lamb, lion, optimizerStep, sgd } from "@vitrail/train";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compile } from "./compile.ts";
 import { type CompiledStep, compileStep, type StepState } from "./step.ts";
@@ -108,7 +108,7 @@ describe("ten steps, each from the same state, equal torch's and the eager ones"
   });
 });
 
-describe("compiled optimisers equal torch's on its own gradients", () => {
+describe("compiled optimisers equal torch's and timm's on their own gradients", () => {
   const golden = goldens(new URL("../../train/src/__goldens__/optimizers.safetensors", import.meta.url));
   const rates = JSON.parse(golden.metadata?.rates as string) as number[];
   test.each([
@@ -117,6 +117,11 @@ describe("compiled optimisers equal torch's on its own gradients", () => {
     ["sgd-momentum", sgd({ lr: 0.1, momentum: 0.9, weightDecay: 0.01 })],
     ["sgd-nesterov", sgd({ lr: 0.05, momentum: 0.9, nesterov: true })],
     ["sgd-dampening", sgd({ lr: 0.1, momentum: 0.9, dampening: 0.3 })],
+    ["lamb", lamb({ lr: 1e-2, weightDecay: 0.1 })],
+    ["lamb-no-decay", lamb({ lr: 1e-2, weightDecay: 0 })],
+    ["lamb-decoupled", lamb({ lr: 1e-2, weightDecay: 0.2, decoupledDecay: true, caution: true })],
+    ["lion", lion({ lr: 1e-2, weightDecay: 0.1 })],
+    ["lion-betas", lion({ lr: 3e-3, betas: [0.95, 0.98], caution: true })],
   ] as const)("%s", async (name, rule) => {
     const names = Object.keys(rule.scalars(1, rule.lr, {}));
     const inputs = [...["p", "g", ...rule.slots].map((one) => ({ name: one, shape: [4, 3] }))];

@@ -13,14 +13,16 @@ export interface Group {
   readonly weightDecay?: number;
 }
 
+/** The group of a parameter, by its checkpoint name and shape. */
+export type GroupOf = (name: string, shape: readonly number[]) => Group;
+
 /** A rule for one parameter, and the settings it starts with. Pure: everything it changes, it returns. */
 export interface Optimizer {
   /** Learning rate where a step says none. */
   readonly lr: number;
   /** Names of what it remembers of each parameter; all start at zero. torch's names. */
   readonly slots: readonly string[];
-  /** The group of a parameter, by its checkpoint name. */
-  readonly groupOf: (name: string, shape: readonly number[]) => Group;
+  readonly groupOf: GroupOf;
   /** The numbers of step `step` (from 1), in double precision, as torch computes them. */
   scalars(step: number, lr: number, group: Group): Readonly<Record<string, number>>;
   /** One parameter's next value and slots. */
@@ -30,20 +32,18 @@ export interface Optimizer {
     slots: Slots,
     scalars: Scalars,
   ): { readonly parameter: Tensor; readonly slots: Slots };
+  /** What it remembers of each buffer that the forward pass moves (BatchNorm's statistics), and how, from its new value. */
+  readonly buffers?: {
+    readonly slots: readonly string[];
+    update(value: Tensor, slots: Slots, scalars: Scalars): Slots;
+  };
 }
 
 /** Settings that all optimisers share. */
 export interface OptimizerOptions {
   readonly lr: number;
   /** Per parameter: its own share of the learning rate, its own weight decay. Default: all alike. */
-  readonly groupOf?: (name: string, shape: readonly number[]) => Group;
-}
-
-/** timm's habit: no weight decay for biases, norms' weights and other vectors, nor for the names in `also`. */
-export function noDecayForVectors(
-  also: readonly string[] = ["cls_token", "pos_embed"],
-): OptimizerOptions["groupOf"] & {} {
-  return (name, shape) => (shape.length <= 1 || also.includes(name) ? { weightDecay: 0 } : {});
+  readonly groupOf?: GroupOf;
 }
 
 /** @throws RangeError unless `value` is in [least, below) */

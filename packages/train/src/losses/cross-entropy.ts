@@ -14,6 +14,7 @@ import {
   type Tensor2D,
   tidy,
 } from "@vitrail/tensor";
+import { checkTarget } from "./target.ts";
 
 /** Settings of {@link crossEntropy}. */
 export interface CrossEntropyOptions {
@@ -22,9 +23,6 @@ export interface CrossEntropyOptions {
   /** `[K]`: what an error in each class counts. Default: 1. */
   readonly weight?: Tensor1D;
 }
-
-const hasShape = (t: Tensor, shape: readonly number[]) =>
-  t.rank === shape.length && t.shape.every((d, i) => d === shape[i]);
 
 /**
  * The mean cross-entropy of a softmax, as torch's `F.cross_entropy`: for class numbers the weighted mean (divided by the
@@ -38,16 +36,8 @@ export function crossEntropy(
   target: Tensor1D | Tensor2D,
   { labelSmoothing = 0, weight }: CrossEntropyOptions = {},
 ): Scalar {
+  checkTarget("crossEntropy", logits, target, labelSmoothing);
   const [B, K] = logits.shape;
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
-    throw new RangeError(`crossEntropy: expected labelSmoothing of 0 to 1, found ${labelSmoothing}`);
-  }
-  if (!hasShape(target, [B]) && !hasShape(target, [B, K])) {
-    throw new RangeError(`crossEntropy: expected targets [${B}] or [${B}, ${K}], found [${target.shape.join(", ")}]`);
-  }
-  if (target.rank === 1 && target.dtype !== "int32") {
-    throw new TypeError(`crossEntropy: expected class numbers of type int32, found ${target.dtype}`);
-  }
   return tidy(() => {
     const logP = logSoftmax(logits); // [B, K]
     const hard = target.rank === 1;
