@@ -13,7 +13,7 @@ export {
   withTeacher,
 } from "./losses/distillation.ts";
 export { type AdamWOptions, adamW } from "./optimizers/adamw.ts";
-export { EMA_SLOT, withEma } from "./optimizers/ema.ts";
+export { EMA_SLOT, type WithEmaOptions, withEma } from "./optimizers/ema.ts";
 export {
   combineGroups,
   type LayerDecayOptions,

@@ -5,18 +5,25 @@ import type { Optimizer, Scalars, Slots } from "./optimizer.ts";
 /** The slot in which {@link withEma} keeps a parameter's average. */
 export const EMA_SLOT = "ema";
 
+/** Settings of {@link withEma}. */
+export interface WithEmaOptions extends EmaOptions {
+  /** Leaves BatchNorm's running statistics out: the averaged model then has the newest ones. Default false. */
+  readonly excludeBuffers?: boolean;
+}
+
 /**
- * An optimiser that also keeps the moving average of each parameter and of BatchNorm's statistics, as timm's `ModelEmaV3` does after each update: a slot
- * beside the optimiser's own, so that it lives where the parameters live, costs a compiled step no transfer, and is saved
- * and restored with them. In the first update the decay is 0: the average starts as the parameter, whatever was before.
+ * An optimiser that also keeps the moving average of each parameter and buffer, as timm's `ModelEmaV3` does after each
+ * update: a slot beside the optimiser's own, so that it lives where the parameters live, costs a compiled step no transfer,
+ * and is saved and restored with them. In the first update the decay is 0: the average starts as the parameter, whatever
+ * was before.
  *
  *     e ← e + (1 − decay) (p − e)
  */
-export function withEma(optimizer: Optimizer, options: EmaOptions = {}): Optimizer {
+export function withEma(optimizer: Optimizer, options: WithEmaOptions = {}): Optimizer {
   emaDecay(1, options); // complains now
-  const move = (slots: Slots, value: Tensor, { emaShare }: Scalars) => {
+  const moved = (slots: Slots, value: Tensor, { emaShare }: Scalars): Slots => {
     const average = slots[EMA_SLOT] as Tensor;
-    return add(average, mul(sub(value, average), emaShare as Tensor));
+    return { [EMA_SLOT]: add(average, mul(sub(value, average), emaShare as Tensor)) };
   };
   return {
     ...optimizer,
@@ -28,12 +35,13 @@ export function withEma(optimizer: Optimizer, options: EmaOptions = {}): Optimiz
     update(parameter, gradient, slots, scalars) {
       return tidy(() => {
         const { parameter: next, slots: own } = optimizer.update(parameter, gradient, slots, scalars);
-        return { parameter: next, slots: { ...own, [EMA_SLOT]: move(slots, next, scalars) } };
+        return { parameter: next, slots: { ...own, ...moved(slots, next, scalars) } };
       });
     },
-    buffers: {
-      slots: [EMA_SLOT],
-      update: (value, slots, scalars) => ({ [EMA_SLOT]: tidy(() => move(slots, value, scalars)) }),
-    },
+    ...(options.excludeBuffers
+      ? {}
+      : {
+          buffers: { slots: [EMA_SLOT], update: (value, slots, scalars) => tidy(() => moved(slots, value, scalars)) },
+        }),
   };
 }
