@@ -14,6 +14,7 @@ from common import ROOT, import_torchvision, uniform, write
 import_torchvision()  # first: timm imports it too
 import timm
 from timm.loss import BinaryCrossEntropy
+from timm.scheduler import create_scheduler_v2
 from timm.optim import Lamb, Lion, param_groups_layer_decay, param_groups_weight_decay
 from timm.utils import ModelEmaV3
 
@@ -205,6 +206,78 @@ def groups() -> None:
     write_json("groups.json", out)
 
 
+def schedules() -> None:
+    """The rate of every epoch or update, as timm's train.py would set it before that epoch or update."""
+    cosine = {"sched": "cosine", "num_epochs": 20, "min_lr": 1e-5, "warmup_epochs": 4, "warmup_lr": 1e-4}
+    cases = {
+        "cosine": cosine,
+        "cosine-prefix": cosine | {"warmup_prefix": True, "cooldown_epochs": 3},
+        "cosine-updates": cosine | {"num_epochs": 5, "warmup_epochs": 1, "step_on_epochs": False, "updates_per_epoch": 7},
+        "cosine-cycles": cosine | {"num_epochs": 6, "cycle_limit": 3, "cycle_decay": 0.5, "warmup_epochs": 2},
+        "cosine-longer": cosine | {"num_epochs": 4, "cycle_mul": 2.0, "cycle_limit": 3, "cycle_decay": 0.7, "k_decay": 1.5},
+        "tanh": {"sched": "tanh", "num_epochs": 20, "min_lr": 1e-5, "warmup_epochs": 4},
+        "tanh-prefix": {"sched": "tanh", "num_epochs": 8, "warmup_epochs": 3, "warmup_prefix": True, "cycle_limit": 2},
+        "poly": {"sched": "poly", "num_epochs": 20, "decay_rate": 0.9, "min_lr": 1e-4, "warmup_epochs": 3},
+        "poly-k": {"sched": "poly", "num_epochs": 20, "decay_rate": 1.0, "k_decay": 0.5},
+        "step": {"sched": "step", "num_epochs": 20, "decay_epochs": 6, "decay_rate": 0.3, "warmup_epochs": 3},
+        "step-prefix": {"sched": "step", "num_epochs": 12, "decay_epochs": 2.4, "warmup_epochs": 3, "warmup_prefix": True},
+        "step-updates": {
+            "sched": "step", "num_epochs": 4, "decay_epochs": 1, "warmup_epochs": 1, "step_on_epochs": False,
+            "updates_per_epoch": 5,
+        },
+        "multistep": {"sched": "multistep", "num_epochs": 20, "decay_milestones": [5, 11, 12], "warmup_epochs": 2},
+    }
+    out = {}
+    for name, options in cases.items():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
+        scheduler, epochs = create_scheduler_v2(optimizer, **options)
+        by_epoch, updates = options.get("step_on_epochs", True), options.get("updates_per_epoch", 0)
+        rates = [optimizer.param_groups[0]["lr"]]
+        for t in range(1, epochs if by_epoch else epochs * updates):
+            scheduler.step(t) if by_epoch else scheduler.step_update(t)
+            rates.append(optimizer.param_groups[0]["lr"])
+        out[name] = {"options": options, "epochs": epochs, "rates": rates}
+
+    # A metric that rises, stalls, rises, falls: below, at and above the threshold of 1e-4.
+    metrics = [10, 20, 20.001, 20.003, 19, 30, 30, 30, 30, 31, 31.002, 31, 5, 5, 5, 5, 5, 5, 5, 40, 1, 1, 1, 1]
+    for name, options in {
+        "plateau": {"patience_epochs": 2, "decay_rate": 0.5},
+        "plateau-warmup": {"patience_epochs": 0, "decay_rate": 0.1, "warmup_epochs": 3, "min_lr": 1e-3},
+        "plateau-min": {"patience_epochs": 1, "decay_rate": 0.3, "plateau_mode": "min"},
+    }.items():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
+        options = {"sched": "plateau", "num_epochs": len(metrics)} | options
+        scheduler, epochs = create_scheduler_v2(optimizer, **options)
+        rates = [optimizer.param_groups[0]["lr"]]
+        for epoch, metric in enumerate(metrics):
+            scheduler.step(epoch + 1, metric)
+            rates.append(optimizer.param_groups[0]["lr"])
+        out[name] = {"options": options, "epochs": epochs, "rates": rates, "metrics": metrics}
+
+    cooling = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
+    rule = torch.optim.lr_scheduler.ReduceLROnPlateau(cooling, "max", factor=0.5, patience=1, cooldown=2)
+    rates = [0.05]
+    for metric in metrics:
+        rule.step(metric)
+        rates.append(cooling.param_groups[0]["lr"])
+    out["plateau-cooldown"] = {"rates": rates, "metrics": metrics}
+
+    for name, options in {
+        "onecycle": {},
+        "onecycle-linear": {"pct_start": 0.2, "anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 100.0},
+        "onecycle-three": {"pct_start": 0.25, "three_phase": True},
+    }.items():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.05)
+        rule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=40, cycle_momentum=False, **options)
+        rates = [optimizer.param_groups[0]["lr"]]
+        for _ in range(39):
+            optimizer.step()
+            rule.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        out[name] = {"options": options, "rates": rates}
+    write_json("schedules.json", out)
+
+
 def write_json(name: str, cases) -> None:
     """Numbers in double precision, one case a line."""
     about = {"generator": "tooling/goldens/train.py", "torch": torch.__version__, "timm": timm.__version__}
@@ -221,3 +294,4 @@ if __name__ == "__main__":
     optimizers()
     averages()
     groups()
+    schedules()

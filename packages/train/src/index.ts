@@ -2,6 +2,13 @@
  * Losses and optimisers, equal to PyTorch's step by step, as pure functions.
  * @module
  */
+
+export {
+  type EarlyStopping,
+  type EarlyStoppingOptions,
+  type EarlyStoppingState,
+  earlyStopping,
+} from "./early-stopping.ts";
 export { type EmaOptions, emaDecay, type NamedValues, updateEma } from "./ema.ts";
 export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
@@ -33,3 +40,22 @@ export type {
 } from "./optimizers/optimizer.ts";
 export { type SgdOptions, sgd } from "./optimizers/sgd.ts";
 export { initialState, type Named, type OptimizerState, optimizerStep } from "./optimizers/step.ts";
+export { type CosineOptions, cosineSchedule } from "./schedules/cosine.ts";
+export {
+  type CreateScheduleOptions,
+  createSchedule,
+  type LrPlan,
+  type RunPosition,
+  type ScheduleName,
+} from "./schedules/create.ts";
+export { type OneCycleOptions, oneCycleSchedule } from "./schedules/one-cycle.ts";
+export { type Plateau, type PlateauOptions, type PlateauState, plateau } from "./schedules/plateau.ts";
+export { type PolyOptions, polySchedule } from "./schedules/poly.ts";
+export type { CycleOptions, Schedule, WarmupOptions } from "./schedules/schedule.ts";
+export {
+  type MultiStepScheduleOptions,
+  multiStepSchedule,
+  type StepScheduleOptions,
+  stepSchedule,
+} from "./schedules/step.ts";
+export { type TanhOptions, tanhSchedule } from "./schedules/tanh.ts";
