@@ -1,5 +1,15 @@
 export { decode } from "./decode.ts";
 export {
+  type BadSample,
+  type Batch,
+  createLoader,
+  type Loader,
+  type LoaderOptions,
+  type Meter,
+} from "./loader/loader.ts";
+export type { Sampler } from "./loader/order.ts";
+export type { LoaderTransform } from "./loader/transform.ts";
+export {
   createPreprocessor,
   type ImageSource,
   type Preprocessor,

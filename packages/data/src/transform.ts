@@ -127,7 +127,8 @@ export function normalize(
   return out;
 }
 
-function applyTable(
+/** Writes `table[channel][byte]` for `length` samples of `src`, beginning at `from`, to `out`, beginning at `at`. */
+export function applyTable(
   src: Uint8Array,
   table: Float32Array,
   out: Float32Array,

@@ -1,4 +1,5 @@
 // The part of the public surface that is the same in Node and in browsers.
+export * from "./augment/index.ts";
 export { centerCrop, crop, pad, type Rgb } from "./crop.ts";
 export { type DecodeOptions, MAX_PIXELS } from "./decode-options.ts";
 export { ImageError, type ImageErrorCode } from "./errors.ts";

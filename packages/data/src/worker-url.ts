@@ -3,18 +3,26 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+/** The workers of this package: the preprocessor's and the loader's. */
+type Entry = "preprocessor" | "loader";
+
 /**
- * The worker's entry. The published package has it beside this module. Run on source, as this workspace's tests are,
+ * A worker's entry. The published package has it beside this module. Run on source, as this workspace's tests are,
  * it is a TypeScript file, which a worker of Node 20 does not load: esbuild makes one file of it first.
  */
-export async function workerUrl(): Promise<URL> {
-  if (!import.meta.url.endsWith(".ts")) return new URL("./worker.js", import.meta.url);
+export async function workerUrl(entry: Entry = "preprocessor"): Promise<URL> {
+  // Written out, as bundlers look for such lines.
+  if (!import.meta.url.endsWith(".ts"))
+    return entry === "loader"
+      ? new URL("./loader/worker.js", import.meta.url)
+      : new URL("./worker.js", import.meta.url);
   const tool = "esbuild"; // only this workspace has it: a name in a variable is left alone by bundlers
   const { build } = (await import(tool)) as {
     build(options: Record<string, unknown>): Promise<{ outputFiles: { contents: Uint8Array }[] }>;
   };
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./worker.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(entry === "loader" ? "./loader/worker.ts" : "./worker.ts", import.meta.url))],
+    conditions: ["@vitrail/source"],
     write: false,
     bundle: true,
     platform: "node",

@@ -1,0 +1,431 @@
+import { availableParallelism } from "node:os";
+import { createRng } from "@vitrail/random";
+import { assertMix, type MixOptions, mixBatch } from "../augment/mixup.ts";
+import type { SampleSource, Split } from "../datasets/types.ts";
+import type { DecodeOptions } from "../decode-options.ts";
+import { ImageError } from "../errors.ts";
+import { workerUrl } from "../worker-url.ts";
+import { aloneCrew, type Crew, ThreadCrew } from "./crew.ts";
+import { createHand } from "./hand.ts";
+import { KeptImages } from "./kept.ts";
+import { assertSampler, batchesOf, type Order, orderOf, type Sampler } from "./order.ts";
+import { type Chunk, KEPT, type Settings } from "./protocol.ts";
+import { type LoaderTransform, writerOf } from "./transform.ts";
+
+/** One batch. Its arrays are reused: they are valid until the next batch is asked for. */
+export interface Batch {
+  /** `[size, height, width, channels]`, normalised; in shared memory where threads write it. */
+  readonly images: Float32Array;
+  /** `[size]`: the class of each picture. */
+  readonly labels: Int32Array;
+  /** `[size, numClasses]`: what Mixup or CutMix make of the labels, smoothing included. Only with `mix`. */
+  readonly targets?: Float32Array;
+  /** `[size]`: indices into the split. */
+  readonly indices: Int32Array;
+  readonly size: number;
+}
+
+/** A sample that could not be decoded. */
+export interface BadSample {
+  readonly index: number;
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface LoaderOptions {
+  readonly split: Split;
+  /** What becomes of a picture. */
+  readonly transform: LoaderTransform;
+  readonly batchSize: number;
+  /** Default: whether the transform is a training one. */
+  readonly shuffle?: boolean | undefined;
+  /** Of the order, the augmentation and the mixing. Default 0. */
+  readonly seed?: number | undefined;
+  /** Leaves out a last batch that is not full. Default false. */
+  readonly dropLast?: boolean | undefined;
+  /**
+   * Least samples of a last batch that is not full: with fewer it is left out, unless it is the only one. Default 2 in training, as
+   * BatchNorm has nothing to learn from a batch of one, and 1 in evaluation.
+   */
+  readonly minLast?: number | undefined;
+  /** Which samples an epoch has. Default every one once. */
+  readonly sampler?: Sampler | undefined;
+  /** Mixup and CutMix, on the finished batch. Needs `numClasses`. */
+  readonly mix?: MixOptions | undefined;
+  /** Classes of the model; every label is checked against it. */
+  readonly numClasses?: number | undefined;
+  /** Worker threads; 0 works on the calling thread. Default: one for each core, at most 8. Changes no result. */
+  readonly threads?: number | undefined;
+  /** Batches that are made ahead of the one in use. Default 2. */
+  readonly prefetch?: number | undefined;
+  /**
+   * What a sample that cannot be decoded does. `"fail"` (default) ends the pass with its error. `"skip"`: in training the next sample
+   * of the epoch's order that can be decoded stands in for it, with draws of its own; in evaluation it is left out and its batch is
+   * smaller. {@link Loader.bad} lists them.
+   */
+  readonly onBad?: "fail" | "skip" | undefined;
+  /**
+   * Keeps decoded pictures in shared memory, so that an epoch after the first decodes nothing: true for at most 1 GiB, or the most
+   * bytes. What does not fit is decoded each time. Default false. Pixels that come decoded (CIFAR, idx) are always kept.
+   */
+  readonly cache?: boolean | number | undefined;
+  /** Passed to the decoder. */
+  readonly decode?: Omit<DecodeOptions, "name"> | undefined;
+}
+
+/** What a loader did so far. */
+export interface Meter {
+  /** Handed out, over all passes. */
+  readonly images: number;
+  /** Images handed out for each second from the first ask of a pass to its last batch; what the consumer did in between counts too. */
+  readonly imagesPerSecond: number;
+  /** Milliseconds that the consumer stood waiting for a batch. */
+  readonly waitedMs: number;
+}
+
+/** Batches of a split, made ahead by threads. */
+export interface Loader {
+  /** Images in the split. */
+  readonly length: number;
+  /** Batches of an epoch. */
+  readonly batches: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  /**
+   * One pass. The same (seed, epoch) gives the same batches, bit for bit, whatever the number of threads; `from` begins with that
+   * batch, without decoding those before it. Leaving the loop, or the signal, ends the work ahead.
+   */
+  epoch(
+    epoch: number,
+    options?: { readonly from?: number | undefined; readonly signal?: AbortSignal | undefined },
+  ): AsyncGenerator<Batch, void, undefined>;
+  readonly meter: Meter;
+  /** Samples that could not be decoded, so far. */
+  readonly bad: readonly BadSample[];
+  /** Ends the threads; passes under way fail. Safe to call twice. */
+  dispose(): Promise<void>;
+}
+
+const CACHE = 2 ** 30;
+
+/** Starts nothing yet: threads start with the first batch. */
+export function createLoader(options: LoaderOptions): Loader {
+  return new ThreadedLoader(options);
+}
+
+/** A batch that is being made. */
+interface Pending {
+  readonly buffer: ArrayBufferLike;
+  readonly chunks: Set<Chunk>;
+  readonly done: Promise<Batch>;
+}
+
+/** What stands in one slot of a batch. */
+interface Entry {
+  readonly index: number;
+  readonly turn: number;
+}
+
+class ThreadedLoader implements Loader {
+  readonly length: number;
+  readonly batches: number;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly #options: LoaderOptions;
+  readonly #split: Split;
+  readonly #training: boolean;
+  readonly #sampler: Sampler;
+  readonly #batchSize: number;
+  readonly #threads: number;
+  readonly #prefetch: number;
+  readonly #seed: number;
+  readonly #crew: Crew;
+  readonly #kept: KeptImages;
+  readonly #bad = new Map<number, { readonly sample: BadSample; readonly error: ImageError }>();
+  readonly #free: ArrayBufferLike[] = [];
+  #images = 0;
+  #spentMs = 0;
+  #waitedMs = 0;
+  #disposed = false;
+
+  constructor(options: LoaderOptions) {
+    const { split, transform, batchSize, numClasses, mix, cache = false } = options;
+    const { threads = Math.min(availableParallelism(), 8), prefetch = 2, seed = 0, dropLast = false } = options;
+    const writer = writerOf(transform);
+    this.#training = transform.kind === "train";
+    const minLast = options.minLast ?? (this.#training ? 2 : 1);
+    whole("batchSize", batchSize, 1);
+    whole("threads", threads, 0);
+    whole("prefetch", prefetch, 0);
+    whole("minLast", minLast, 0);
+    if (options.onBad !== undefined && options.onBad !== "fail" && options.onBad !== "skip")
+      throw new ImageError("bad-argument", `onBad: expected fail or skip, found ${JSON.stringify(options.onBad)}`);
+    this.#sampler = options.sampler ?? { kind: "each" };
+    assertSampler(this.#sampler);
+    this.#options = options;
+    this.#split = split;
+    this.#batchSize = batchSize;
+    this.#threads = threads;
+    this.#prefetch = prefetch;
+    this.#seed = seed;
+    createRng(seed); // an error here, not in a thread
+    this.length = split.length;
+    this.height = writer.height;
+    this.width = writer.width;
+    this.channels = writer.channels;
+    this.batches = batchesOf(split.length, batchSize, dropLast, minLast);
+    if (this.batches === 0)
+      throw new ImageError(
+        "bad-argument",
+        split.length === 0
+          ? `the split ${JSON.stringify(split.name)} has no images`
+          : `dropLast leaves no batch: expected at least batchSize = ${batchSize} images, found ${split.length}; lower batchSize or set dropLast to false`,
+      );
+    if (numClasses !== undefined) assertLabels(split, numClasses);
+    else if (mix) throw new ImageError("bad-argument", "mix: expected numClasses beside it, found none");
+    if (mix) assertMix(mix);
+
+    const most = cache === true ? CACHE : cache === false ? 0 : cache;
+    whole("cache", most, 0);
+    const settings: Settings = {
+      transform,
+      seed,
+      decode: options.decode ?? {},
+      keepBytes: Math.floor(most / Math.max(1, threads)),
+    };
+    this.#crew =
+      threads === 0 ? aloneCrew(createHand(settings)) : new ThreadCrew(threads, settings, () => workerUrl("loader"));
+    this.#kept = new KeptImages(split.length, this.#crew.slabs, Math.max(most, CACHE));
+  }
+
+  get meter(): Meter {
+    const imagesPerSecond = this.#spentMs > 0 ? (1000 * this.#images) / this.#spentMs : 0;
+    return { images: this.#images, imagesPerSecond, waitedMs: this.#waitedMs };
+  }
+
+  get bad(): readonly BadSample[] {
+    return [...this.#bad.values()].map(({ sample }) => sample).sort((a, b) => a.index - b.index);
+  }
+
+  async *epoch(
+    epoch: number,
+    { from = 0, signal }: { from?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<Batch, void, undefined> {
+    whole("epoch", epoch, 0);
+    whole("from", from, 0);
+    signal?.throwIfAborted();
+    if (this.#disposed) throw new ImageError("worker-failed", "this loader was disposed of; create another");
+    const { split } = this.#options;
+    const order = orderOf(
+      this.#sampler,
+      this.length,
+      (i) => split.label(i),
+      this.#options.shuffle ?? this.#training,
+      createRng(this.#seed).at("shuffle").at(epoch),
+    );
+    const begin = performance.now();
+    const spent = this.#spentMs;
+    const ahead: Pending[] = [];
+    let next = from;
+    let inUse: Pending | undefined;
+    try {
+      for (;;) {
+        if (inUse) this.#free.push(inUse.buffer);
+        inUse = undefined;
+        while (next < this.batches && ahead.length <= this.#prefetch) ahead.push(this.#start(order, epoch, next++));
+        inUse = ahead.shift();
+        if (!inUse) return;
+        const asked = performance.now();
+        const batch = await withSignal(inUse.done, signal);
+        const now = performance.now();
+        this.#waitedMs += now - asked;
+        this.#spentMs = spent + now - begin;
+        if (batch.size === 0) continue; // evaluation, and none of it could be decoded
+        this.#images += batch.size;
+        yield batch;
+      }
+    } finally {
+      // Nobody waits for these any more. A buffer is free again when no thread writes to it.
+      for (const { chunks, done, buffer } of inUse ? [inUse, ...ahead] : ahead) {
+        this.#crew.drop(chunks);
+        void done.catch(() => {}).finally(() => this.#free.push(buffer));
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.#crew.dispose();
+    this.#free.length = 0;
+  }
+
+  #start(order: Order, epoch: number, batch: number): Pending {
+    const bytes = this.#batchSize * this.height * this.width * this.channels * 4;
+    const buffer = this.#free.pop() ?? (this.#threads > 0 ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+    const chunks = new Set<Chunk>();
+    const done = this.#make(order, epoch, batch, buffer, chunks);
+    done.catch(() => {}); // it is awaited in its turn
+    return { buffer, chunks, done };
+  }
+
+  async #make(order: Order, epoch: number, batch: number, buffer: ArrayBufferLike, chunks: Set<Chunk>): Promise<Batch> {
+    const first = batch * this.#batchSize;
+    const size = Math.min(this.#batchSize, order.indices.length - first);
+    const entries: (Entry | undefined)[] = [];
+    for (let i = 0; i < size; i++) entries.push(this.#entryAt(order, first + i));
+    let slots = entries.flatMap((entry, slot) => (entry ? [slot] : []));
+    // Once, unless there are samples that cannot be decoded: others stand in for them, and may be bad too.
+    while (slots.length > 0) {
+      const failed = await this.#write(entries as Entry[], slots, epoch, buffer, chunks);
+      for (const slot of failed) entries[slot] = this.#entryAt(order, first + slot);
+      slots = failed.filter((slot) => entries[slot] !== undefined);
+    }
+    return this.#finish(entries, epoch, batch, buffer);
+  }
+
+  /** The sample for a position of the order: its own, or in training what stands in for a bad one. */
+  #entryAt({ indices, turns }: Order, position: number): Entry | undefined {
+    const index = indices[position] as number;
+    if (!this.#bad.has(index)) return { index, turn: turns[position] as number };
+    if (!this.#training) return undefined;
+    const n = indices.length;
+    for (let step = 1; step < n; step++) {
+      const other = indices[(position + step) % n] as number;
+      // A turn that no sample of the order has: it must not be the copy of a picture that comes anyway.
+      if (!this.#bad.has(other)) return { index: other, turn: n + position };
+    }
+    throw new ImageError("corrupt-image", `none of the ${n} samples of an epoch can be decoded: ${this.#reasons()}`);
+  }
+
+  #reasons(): string {
+    return this.bad
+      .slice(0, 3)
+      .map(({ reason }) => reason)
+      .join("; ");
+  }
+
+  /** Has the entries of some slots written. Returns the slots whose samples turned out to be bad. */
+  async #write(
+    entries: readonly Entry[],
+    slots: readonly number[],
+    epoch: number,
+    buffer: ArrayBufferLike,
+    chunks: Set<Chunk>,
+  ): Promise<number[]> {
+    const runs = runsOf(slots, Math.ceil(slots.length / Math.max(1, this.#threads)));
+    const failed: number[] = [];
+    await allSettledOrFirstError(
+      runs.map(async ([from, to]) => {
+        const chunk = await this.#chunkOf(entries.slice(from, to), from, epoch, buffer);
+        if (this.#disposed) throw new ImageError("worker-failed", "this loader was disposed of");
+        chunks.add(chunk);
+        const { failures, keeps } = await this.#crew.run(chunk);
+        for (const [at, slab, start, width, height] of keeps)
+          this.#kept.set(chunk.indices[at] as number, slab, start, width, height);
+        for (const { position, message, code, file } of failures) {
+          const index = chunk.indices[position] as number;
+          const name = this.#split.nameOf(index);
+          const reason = message.includes(name) ? message : `${name}: ${message}`;
+          this.#bad.set(index, { sample: { index, name, reason }, error: new ImageError(code, reason, { file }) });
+          failed.push(from + position);
+        }
+      }),
+    );
+    const [slot] = failed.sort((a, b) => a - b);
+    if (slot !== undefined && this.#options.onBad !== "skip")
+      throw this.#bad.get((entries[slot] as Entry).index)?.error;
+    return failed;
+  }
+
+  async #chunkOf(entries: readonly Entry[], slot: number, epoch: number, buffer: ArrayBufferLike): Promise<Chunk> {
+    const n = entries.length;
+    const kept = new Float64Array(n * KEPT);
+    const sources: (SampleSource | undefined)[] = new Array(n).fill(undefined);
+    const names: (string | undefined)[] = new Array(n).fill(undefined);
+    for (let i = 0; i < n; i++) {
+      const { index } = entries[i] as Entry;
+      if (!this.#kept.has(index)) {
+        let source = this.#split.source(index);
+        if (source instanceof Promise) source = await source;
+        // Pixels go to shared memory once and for all; else only the picture's own bytes, not what they are a part of.
+        if (source.kind === "pixels" && !this.#kept.put(index, source.image))
+          sources[i] = { kind: "pixels", image: { ...source.image, data: source.image.data.slice() } };
+        else if (source.kind === "bytes") sources[i] = { kind: "bytes", bytes: source.bytes.slice() };
+        else if (source.kind !== "pixels") sources[i] = source;
+        if (sources[i]) names[i] = this.#split.nameOf(index);
+      }
+      this.#kept.copy(index, kept, i * KEPT);
+    }
+    const indices = Uint32Array.from(entries, ({ index }) => index);
+    const turns = Uint32Array.from(entries, ({ turn }) => turn);
+    return { epoch, buffer, slot, indices, turns, sources, names, kept };
+  }
+
+  #finish(entries: readonly (Entry | undefined)[], epoch: number, batch: number, buffer: ArrayBufferLike): Batch {
+    const { mix, numClasses } = this.#options;
+    const each = this.height * this.width * this.channels;
+    const whole = new Float32Array(buffer);
+    const found: Entry[] = [];
+    for (const [slot, entry] of entries.entries()) {
+      if (!entry) continue;
+      if (found.length < slot) whole.copyWithin(found.length * each, slot * each, (slot + 1) * each);
+      found.push(entry);
+    }
+    const size = found.length;
+    const images = whole.subarray(0, size * each);
+    const indices = Int32Array.from(found, ({ index }) => index);
+    const labels = Int32Array.from(found, ({ index }) => this.#split.label(index));
+    if (!mix || numClasses === undefined || size === 0) return { images, labels, indices, size };
+    const rng = createRng(this.#seed).at("mix").at(epoch).at(batch);
+    const shape = [size, this.height, this.width, this.channels] as const;
+    return { images, labels, indices, size, targets: mixBatch(images, shape, labels, numClasses, mix, rng) };
+  }
+}
+
+/** Runs [from, to) of neighbouring slots, none longer than `most`. */
+function runsOf(slots: readonly number[], most: number): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const slot of slots) {
+    const last = runs.at(-1);
+    if (last && last[1] === slot && slot - last[0] < most) last[1]++;
+    else runs.push([slot, slot + 1]);
+  }
+  return runs;
+}
+
+/** Waits for all, as buffers are in use until then, and throws the first error. */
+async function allSettledOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+/** The promise, or the signal's reason where that comes first. */
+function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+function whole(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new ImageError("bad-argument", `${name}: expected a whole number of at least ${least}, found ${value}`);
+}
+
+function assertLabels(split: Split, numClasses: number): void {
+  whole("numClasses", numClasses, 1);
+  for (let i = 0; i < split.length; i++) {
+    const label = split.label(i);
+    if (!(Number.isInteger(label) && label >= 0 && label < numClasses))
+      throw new ImageError(
+        "bad-argument",
+        `${split.nameOf(i)}: expected a label from 0 to ${numClasses - 1}, as the model has ${numClasses} classes, found ${label}`,
+      );
+  }
+}
