@@ -19,6 +19,18 @@ export {
   type TeacherOptions,
   withTeacher,
 } from "./losses/distillation.ts";
+export type { CalibrationBin, CalibrationReport } from "./metrics/calibration.ts";
+export {
+  type ClassifierMetrics,
+  type ClassifierMetricsOptions,
+  type ClassifierReport,
+  classifierMetrics,
+  topKAccuracy,
+} from "./metrics/classifier.ts";
+export { type Confusion, type ConfusionMatrix, mostConfused } from "./metrics/confusion.ts";
+export type { ClassReport, MacroReport } from "./metrics/per-class.ts";
+export { auroc, fprAtTpr } from "./metrics/ranking.ts";
+export { fitTemperature, type Temperature } from "./metrics/temperature.ts";
 export { type AdamWOptions, adamW } from "./optimizers/adamw.ts";
 export { EMA_SLOT, type WithEmaOptions, withEma } from "./optimizers/ema.ts";
 export {
