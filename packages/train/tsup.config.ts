@@ -1,3 +1,3 @@
 import { library } from "@repo/tsup";
 
-export default library(["src/index.ts"]);
+export default library(["src/index.ts", "src/browser.ts"]);

@@ -1,73 +1,7 @@
 /**
- * Losses and optimisers, equal to PyTorch's step by step, as pure functions.
+ * Losses, optimisers, schedules, metrics, the training loop, and runs on disk: this is the entry for Node, browsers get
+ * `browser.ts` through the package's export conditions.
  * @module
  */
-
-export {
-  type EarlyStopping,
-  type EarlyStoppingOptions,
-  type EarlyStoppingState,
-  earlyStopping,
-} from "./early-stopping.ts";
-export { type EmaOptions, emaDecay, type NamedValues, updateEma } from "./ema.ts";
-export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
-export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
-export {
-  hardDistillation,
-  type Loss,
-  softDistillation,
-  type TeacherOptions,
-  withTeacher,
-} from "./losses/distillation.ts";
-export type { CalibrationBin, CalibrationReport } from "./metrics/calibration.ts";
-export {
-  type ClassifierMetrics,
-  type ClassifierMetricsOptions,
-  type ClassifierReport,
-  classifierMetrics,
-  topKAccuracy,
-} from "./metrics/classifier.ts";
-export { type Confusion, type ConfusionMatrix, mostConfused } from "./metrics/confusion.ts";
-export type { ClassReport, MacroReport } from "./metrics/per-class.ts";
-export { auroc, fprAtTpr } from "./metrics/ranking.ts";
-export { fitTemperature, type Temperature } from "./metrics/temperature.ts";
-export { type AdamWOptions, adamW } from "./optimizers/adamw.ts";
-export { EMA_SLOT, type WithEmaOptions, withEma } from "./optimizers/ema.ts";
-export {
-  combineGroups,
-  type LayerDecayOptions,
-  type Layers,
-  layerDecay,
-  noDecayForVectors,
-} from "./optimizers/groups.ts";
-export { type LambOptions, lamb } from "./optimizers/lamb.ts";
-export { type LionOptions, lion } from "./optimizers/lion.ts";
-export type {
-  Group,
-  GroupOf,
-  Optimizer,
-  OptimizerOptions,
-  Scalars,
-  Slots,
-} from "./optimizers/optimizer.ts";
-export { type SgdOptions, sgd } from "./optimizers/sgd.ts";
-export { initialState, type Named, type OptimizerState, optimizerStep } from "./optimizers/step.ts";
-export { type CosineOptions, cosineSchedule } from "./schedules/cosine.ts";
-export {
-  type CreateScheduleOptions,
-  createSchedule,
-  type LrPlan,
-  type RunPosition,
-  type ScheduleName,
-} from "./schedules/create.ts";
-export { type OneCycleOptions, oneCycleSchedule } from "./schedules/one-cycle.ts";
-export { type Plateau, type PlateauOptions, type PlateauState, plateau } from "./schedules/plateau.ts";
-export { type PolyOptions, polySchedule } from "./schedules/poly.ts";
-export type { CycleOptions, Schedule, WarmupOptions } from "./schedules/schedule.ts";
-export {
-  type MultiStepScheduleOptions,
-  multiStepSchedule,
-  type StepScheduleOptions,
-  stepSchedule,
-} from "./schedules/step.ts";
-export { type TanhOptions, tanhSchedule } from "./schedules/tanh.ts";
+export * from "./browser.ts";
+export { openRun, RUN_FILES, type RunFolder, type RunOptions } from "./run/folder.ts";

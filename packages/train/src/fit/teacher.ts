@@ -1,0 +1,47 @@
+/** What a teacher says of the batches that a student learns from. */
+import { type Compiled, compile, type EngineOptions } from "@vitrail/jit";
+import type { BatchSource } from "./data.ts";
+import type { Teacher } from "./options.ts";
+
+export interface TeacherRunner {
+  /** Length of an answer. */
+  readonly classes: number;
+  /** [size, …shape] images as the student sees them -> [size, classes] logits. */
+  logits(images: Float32Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** Compiles the teacher for batches of the student's data. */
+export async function openTeacher(
+  { model, normalisation }: Teacher,
+  { batchSize, shape }: BatchSource,
+  engine: EngineOptions,
+): Promise<TeacherRunner> {
+  const compiled: Compiled = await compile(model, { ...engine, input: [batchSize, ...shape] });
+  const convert = normalisation ? renormaliser(normalisation) : undefined;
+  const seen = convert ? new Float32Array(batchSize * shape.reduce((a, b) => a * b)) : undefined;
+  const look = (images: Float32Array) => (convert && seen ? convert(images, seen) : images);
+  try {
+    const classes =
+      (await compiled.run(new Float32Array(batchSize * shape.reduce((a, b) => a * b)))).length / batchSize;
+    return { classes, logits: (images) => compiled.run(look(images)), dispose: () => compiled.dispose() };
+  } catch (error) {
+    await compiled.dispose();
+    throw error;
+  }
+}
+
+/** From one mean and deviation to another: a factor and a sum for each channel. */
+function renormaliser({ student, teacher }: NonNullable<Teacher["normalisation"]>) {
+  const channels = student.mean.length;
+  const at = (values: readonly number[], c: number) => values[c] as number;
+  const scale = student.mean.map((_, c) => at(student.std, c) / at(teacher.std, c));
+  const shift = student.mean.map((mean, c) => (mean - at(teacher.mean, c)) / at(teacher.std, c));
+  return (images: Float32Array, out: Float32Array): Float32Array => {
+    for (let i = 0; i < images.length; i++) {
+      const c = i % channels;
+      out[i] = (images[i] as number) * (scale[c] as number) + (shift[c] as number);
+    }
+    return out;
+  };
+}
