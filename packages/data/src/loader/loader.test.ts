@@ -93,7 +93,7 @@ describe("an epoch", () => {
       },
     );
     await using({ split, transform: { ...train, inputSize: [1, 8, 8] }, batchSize: 3, threads: 0 }, async (l) => {
-      expect(l.channels).toBe(1);
+      expect(l.shape[2]).toBe(1);
       for await (const { images } of l.epoch(0)) expect(images.length).toBe(3 * 64);
     });
   });

@@ -89,9 +89,12 @@ export interface Loader {
   readonly length: number;
   /** Batches of an epoch. */
   readonly batches: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
+  /** Images of a batch; the last one may be smaller. */
+  readonly batchSize: number;
+  /** Of one image: height, width, channels. */
+  readonly shape: readonly [number, number, number];
+  /** Length of a row of `targets`, where `mix` makes them. */
+  readonly targetClasses: number | undefined;
   /**
    * One pass. The same (seed, epoch) gives the same batches, bit for bit, whatever the number of threads; `from` begins with that
    * batch, without decoding those before it. Leaving the loop, or the signal, ends the work ahead.
@@ -130,14 +133,13 @@ interface Entry {
 class ThreadedLoader implements Loader {
   readonly length: number;
   readonly batches: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
+  readonly batchSize: number;
+  readonly shape: readonly [number, number, number];
+  readonly targetClasses: number | undefined;
   readonly #options: LoaderOptions;
   readonly #split: Split;
   readonly #training: boolean;
   readonly #sampler: Sampler;
-  readonly #batchSize: number;
   readonly #threads: number;
   readonly #prefetch: number;
   readonly #seed: number;
@@ -166,15 +168,14 @@ class ThreadedLoader implements Loader {
     assertSampler(this.#sampler);
     this.#options = options;
     this.#split = split;
-    this.#batchSize = batchSize;
+    this.batchSize = batchSize;
     this.#threads = threads;
     this.#prefetch = prefetch;
     this.#seed = seed;
     createRng(seed); // an error here, not in a thread
     this.length = split.length;
-    this.height = writer.height;
-    this.width = writer.width;
-    this.channels = writer.channels;
+    this.shape = [writer.height, writer.width, writer.channels];
+    this.targetClasses = mix ? numClasses : undefined;
     this.batches = batchesOf(split.length, batchSize, dropLast, minLast);
     if (this.batches === 0)
       throw new ImageError(
@@ -262,7 +263,7 @@ class ThreadedLoader implements Loader {
   }
 
   #start(order: Order, epoch: number, batch: number): Pending {
-    const bytes = this.#batchSize * this.height * this.width * this.channels * 4;
+    const bytes = this.batchSize * sizeOf(this.shape) * 4;
     const buffer = this.#free.pop() ?? (this.#threads > 0 ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
     const chunks = new Set<Chunk>();
     const done = this.#make(order, epoch, batch, buffer, chunks);
@@ -271,8 +272,8 @@ class ThreadedLoader implements Loader {
   }
 
   async #make(order: Order, epoch: number, batch: number, buffer: ArrayBufferLike, chunks: Set<Chunk>): Promise<Batch> {
-    const first = batch * this.#batchSize;
-    const size = Math.min(this.#batchSize, order.indices.length - first);
+    const first = batch * this.batchSize;
+    const size = Math.min(this.batchSize, order.indices.length - first);
     const entries: (Entry | undefined)[] = [];
     for (let i = 0; i < size; i++) entries.push(this.#entryAt(order, first + i));
     let slots = entries.flatMap((entry, slot) => (entry ? [slot] : []));
@@ -365,7 +366,7 @@ class ThreadedLoader implements Loader {
 
   #finish(entries: readonly (Entry | undefined)[], epoch: number, batch: number, buffer: ArrayBufferLike): Batch {
     const { mix, numClasses } = this.#options;
-    const each = this.height * this.width * this.channels;
+    const each = sizeOf(this.shape);
     const whole = new Float32Array(buffer);
     const found: Entry[] = [];
     for (const [slot, entry] of entries.entries()) {
@@ -379,10 +380,12 @@ class ThreadedLoader implements Loader {
     const labels = Int32Array.from(found, ({ index }) => this.#split.label(index));
     if (!mix || numClasses === undefined || size === 0) return { images, labels, indices, size };
     const rng = createRng(this.#seed).at("mix").at(epoch).at(batch);
-    const shape = [size, this.height, this.width, this.channels] as const;
+    const shape = [size, ...this.shape] as const;
     return { images, labels, indices, size, targets: mixBatch(images, shape, labels, numClasses, mix, rng) };
   }
 }
+
+const sizeOf = ([height, width, channels]: readonly [number, number, number]): number => height * width * channels;
 
 /** Runs [from, to) of neighbouring slots, none longer than `most`. */
 function runsOf(slots: readonly number[], most: number): [number, number][] {
