@@ -1,3 +1,4 @@
+export * from "./datasets/index.ts";
 export { decode } from "./decode.ts";
 export {
   type BadSample,

@@ -7,27 +7,17 @@ import { DatasetError, reasonOf, some } from "./errors.ts";
 import { labelByName } from "./labels.ts";
 import { compareNames, SPLIT_ORDER, splitOf } from "./names.ts";
 import { beginsAsPicture, namedAsPicture } from "./pictures.ts";
+import type { Opened, Opening } from "./reader.ts";
 import { makeSplit } from "./split.ts";
-import type { OpenDatasetOptions, Skipped, Split } from "./types.ts";
+import type { Skipped } from "./types.ts";
 import { eachOf, type Listing, list, walk } from "./walk.ts";
-
-/** What a reader of one format gives. */
-export interface Opened {
-  readonly classes: readonly string[];
-  readonly splits: readonly Split[];
-  dispose?(): Promise<void>;
-}
 
 /** Files whose first bytes are looked at side by side, and folders that are listed so. */
 const LANES = 16;
 
 /** Opens class folders. `listing` is what is directly in the root. */
-export async function openFolders(
-  root: string,
-  listing: Listing,
-  options: OpenDatasetOptions,
-  skipped: Skipped[],
-): Promise<Opened> {
+export async function openFolders(opening: Opening, listing: Listing): Promise<Opened> {
+  const { root, options, skipped } = opening;
   const parts = await splitFolders(root, listing, skipped);
   const names = new Map<string, string[]>();
   const files = new Map<string, string[]>();
@@ -70,7 +60,7 @@ export async function openFolders(
       source: (index) => ({ kind: "file", path: join(root, paths[index] as string) }),
     });
   });
-  return { classes, splits };
+  return { format: "folder", classes, splits };
 }
 
 /**
