@@ -5,3 +5,5 @@
  */
 export * from "./browser.ts";
 export { openRun, RUN_FILES, type RunFolder, type RunOptions } from "./run/folder.ts";
+export type { EventImage, RunEvent } from "./run/tensorboard/event.ts";
+export { type EventFile, type EventFileOptions, openEventFile } from "./run/tensorboard/event-file.ts";
