@@ -1,15 +1,9 @@
 import type { Weights } from "@vitrail/hub";
-import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec } from "@vitrail/layers";
+import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec, type PartSpec } from "@vitrail/layers";
 import { ClassifyError } from "./errors.ts";
 
 /** A model of any kind, for tables of models whose configurations differ. */
-export type AnyModelSpec = Pick<
-  ModelSpec<unknown, ImageModel>,
-  "name" | "config" | "head" | "preprocess" | "weights"
-> & {
-  readonly build: (params: Parameters<ModelSpec<unknown, ImageModel>["build"]>[0], config: never) => ImageModel;
-  readonly withClasses: (config: never, numClasses: number) => unknown;
-};
+export type AnyModelSpec = PartSpec & Pick<ModelSpec<unknown, ImageModel>, "weights">;
 
 /** Settings of `load`. */
 export interface LoadOptions {

@@ -2,9 +2,21 @@
  * Parameters with their checkpoint's names and shapes, initialisers, layers, and what every model shares.
  * @module
  */
+export {
+  adaptInputConv,
+  classesIn,
+  derivedTensor,
+  headDiffers,
+  joinStates,
+  mapState,
+  stateUnder,
+} from "./adapt.ts";
 export { type Context, inference, type LayerCall, scoped, streamOf, trainingContext } from "./context.ts";
 export { Conv2d, type Conv2dOptions } from "./conv.ts";
 export { type CheckpointMismatch, isCheckpointMismatch } from "./errors.ts";
+export { allButHead, allButLast } from "./freeze.ts";
+export { Fusion, type FusionConfig } from "./fusion.ts";
+export { fusionSpec, loadFusion } from "./fusion-spec.ts";
 export {
   constant,
   fanInUniform,
@@ -18,6 +30,7 @@ export {
   zeros,
 } from "./init.ts";
 export { Linear, type LinearOptions } from "./linear.ts";
+export { addLora, type Lora, type LoraOptions } from "./lora.ts";
 export {
   adopt,
   buildHead,
@@ -32,6 +45,8 @@ export { type Head, Identity, type Module, Sequential } from "./module.ts";
 export { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts";
 export {
   initParams,
+  type LowRank,
+  type LowRankPlan,
   loadParams,
   type Param,
   type ParamOptions,
@@ -42,5 +57,14 @@ export {
 export { invertPermutation, permuteShape, permuteValues } from "./permute.ts";
 export { avgPool, globalAvgPool, maxPool, padSides } from "./pool.ts";
 export { Dropout, DropPath, dropPathRates, LayerScale } from "./regularize.ts";
-export type { ModelSpec, Preprocess, WeightsSpec, WeightsTable } from "./spec.ts";
+export type {
+  Adaptation,
+  LayerOptions,
+  LayerOrder,
+  ModelSpec,
+  PartSpec,
+  Preprocess,
+  WeightsSpec,
+  WeightsTable,
+} from "./spec.ts";
 export { type Summary, type SummaryRow, summarize } from "./summarize.ts";

@@ -1,7 +1,7 @@
 import { add, matMul, reshape, type Tensor, type Tensor2D, type Variable } from "@vitrail/tensor";
 import { type Context, inference } from "./context.ts";
 import { fanInUniform, type Init, kaimingUniform } from "./init.ts";
-import type { Params } from "./params.ts";
+import type { LowRank, Params } from "./params.ts";
 
 export interface LinearOptions {
   /** Default true. */
@@ -17,6 +17,8 @@ export class Linear {
   readonly path: string;
   readonly weight: Variable;
   readonly bias: Variable | undefined;
+  /** Added to the answer, where the parameters were made by `addLora`. */
+  readonly lowRank: LowRank | undefined;
   readonly inDim: number;
   readonly outDim: number;
 
@@ -32,6 +34,7 @@ export class Linear {
     // Held as [in, out]: multiplying by a transposed weight is 11 times slower on wasm.
     this.weight = p.get("weight", [outDim, inDim], { init, permute: [1, 0] });
     this.bias = bias ? p.get("bias", [outDim], { init: biasInit }) : undefined;
+    this.lowRank = p.lowRank?.(p, inDim, outDim);
   }
 
   /** [..., in] -> [..., out] */
@@ -41,9 +44,10 @@ export class Linear {
       throw new RangeError(`${this.path || "Linear"}: expected [..., ${inDim}], found [${x.shape.join(", ")}]`);
     }
     // Flat to rank 2: matMul broadcasts [B, N, in] by [in, out] forward, but its gradient does not.
-    const flat = x.rank === 2 ? (x as Tensor as Tensor2D) : reshape(x, [-1, inDim]);
+    const flat = (x.rank === 2 ? x : reshape(x, [-1, inDim])) as Tensor as Tensor2D;
     const product = matMul(flat, this.weight as Tensor as Tensor2D);
-    const sum = this.bias ? add(product, this.bias) : product;
+    const whole = this.lowRank ? add(product, this.lowRank.forward(flat, ctx)) : product;
+    const sum = this.bias ? add(whole, this.bias) : whole;
     const y = (x.rank === 2 ? sum : reshape(sum, [...x.shape.slice(0, -1), outDim])) as Tensor as T;
     ctx.tap(this.path, y);
     ctx.count?.({ name: this.path, kind: "Linear", outputShape: y.shape, macs: x.size * outDim });

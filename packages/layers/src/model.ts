@@ -1,4 +1,5 @@
 import { clone, keep, type StateDict, type Tensor, type Tensor2D, type Tensor4D, tidy, zeros } from "@vitrail/tensor";
+import { classesIn } from "./adapt.ts";
 import { type Context, inference, scoped } from "./context.ts";
 import { Linear, type LinearOptions } from "./linear.ts";
 import { type Head, Identity, type Module } from "./module.ts";
@@ -57,23 +58,31 @@ export interface LoadOptions<C> {
   readonly seed?: number | undefined;
   /** Names in the checkpoint to pass over, e.g. of the stages that a cut model lacks. */
   readonly ignore?: ((name: string) => boolean) | undefined;
+  /** Names that start anew, whether the checkpoint has them or not: what joins two pretrained parts, say. */
+  readonly fresh?: ((name: string) => boolean) | undefined;
 }
 
 /**
- * Builds a model from a checkpoint, strictly: a name too many, too few or of another shape is one error that lists all.
+ * Builds a model from a checkpoint. What `config` and `numClasses` say differently than the checkpoint is adapted as timm
+ * does it (see `ModelSpec.adapt`); all else is strict: a name too many, too few or of another shape is one error that lists
+ * all.
  * @throws an Error with code "checkpoint-mismatch"
+ * @example
+ * loadModel(vit_tiny_patch16_224, dict, { config: { imgSize: [96, 160], inChans: 1 }, numClasses: 4 })
  */
 export function loadModel<C, M extends ImageModel>(
   spec: ModelSpec<C, M>,
   dict: StateDict,
-  { numClasses, onFreshHead, config, seed = 0, ignore }: LoadOptions<C> = {},
+  { numClasses, onFreshHead, config, seed = 0, ignore, fresh = () => false }: LoadOptions<C> = {},
 ): M {
-  const underHead = (name: string) => name.startsWith(`${spec.head}.`);
-  const found = dict.get(`${spec.head}.weight`)?.shape[0];
-  const fresh = numClasses !== undefined && numClasses !== found;
-  const params = loadParams(dict, { seed, ...(fresh ? { fresh: underHead } : {}) });
-  const model = construct(params, (p) => spec.build(p, configOf(spec, config, numClasses)), ignore ? { ignore } : {});
-  if (fresh && numClasses > 0) {
+  const wanted = configOf(spec, config, numClasses);
+  const adapted = spec.adapt?.(dict, { config: wanted, from: spec.config, changes: config ?? {} }) ?? dict;
+  const found = classesIn(adapted, spec.head);
+  const newHead = numClasses !== undefined && numClasses !== found;
+  const isNew = (name: string) => fresh(name) || (newHead && name.startsWith(`${spec.head}.`));
+  const params = loadParams(adapted, { seed, fresh: isNew });
+  const model = construct(params, (p) => spec.build(p, wanted), ignore ? { ignore } : {});
+  if (newHead && numClasses > 0) {
     const had = found === undefined ? "no classifier" : `a classifier of ${found} classes`;
     onFreshHead?.(
       `${spec.name}: the checkpoint has ${had}; ${spec.head} is new and untrained, with ${numClasses} classes`,
@@ -92,7 +101,7 @@ function configOf<C, M extends ImageModel>(
 }
 
 /** Builds a model and checks that the store was read fully; on any error the store's memory is given back. */
-function construct<M>(
+export function construct<M>(
   store: ParamStore,
   build: (params: ParamStore) => M,
   options: { readonly ignore?: (name: string) => boolean } = {},

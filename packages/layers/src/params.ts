@@ -1,4 +1,13 @@
-import { createRng, type NamedTensor, type StateDict, tensor, type Variable, variable } from "@vitrail/tensor";
+import {
+  createRng,
+  type NamedTensor,
+  type StateDict,
+  type Tensor2D,
+  tensor,
+  type Variable,
+  variable,
+} from "@vitrail/tensor";
+import type { Context } from "./context.ts";
 import { checkpointMismatch, type Problems } from "./errors.ts";
 import type { Init } from "./init.ts";
 import { invertPermutation, permuteShape, permuteValues } from "./permute.ts";
@@ -28,6 +37,14 @@ export interface ParamOptions {
   readonly trainable?: boolean;
 }
 
+/** What is added to a linear layer's answer: [n, in] -> [n, out]. See `addLora`. */
+export interface LowRank {
+  forward(x: Tensor2D, ctx: Context): Tensor2D;
+}
+
+/** Says, for a linear layer at a path, what is to be added to its answer; its parameters lie under the layer's. */
+export type LowRankPlan = (p: Params, inDim: number, outDim: number) => LowRank | undefined;
+
 /** A path into a tree of named tensors: what a layer's constructor asks for its parameters. */
 export interface Params {
   /** Names so far, joined by dots; `""` at the root. */
@@ -36,6 +53,8 @@ export interface Params {
   at(name: string | number): Params;
   /** The parameter `path.name`, whose shape in the checkpoint is `checkpointShape`. */
   get(name: string, checkpointShape: readonly number[], options: ParamOptions): Variable;
+  /** Linear layers ask it what is added to their answer; undefined for nothing anywhere. */
+  readonly lowRank?: LowRankPlan | undefined;
 }
 
 /** The parameters of a model: owns (or shares) their memory, writes them back. */
@@ -92,10 +111,18 @@ export function loadParams(
  */
 export function shareParams(
   store: ParamStore,
-  { fresh, seed = 0 }: { readonly fresh: (name: string) => boolean; readonly seed?: number },
+  {
+    fresh,
+    seed = 0,
+    lowRank = store.lowRank,
+  }: {
+    readonly fresh: (name: string) => boolean;
+    readonly seed?: number;
+    readonly lowRank?: LowRankPlan | undefined;
+  },
 ): ParamStore {
   const params = store.named();
-  return createStore({ take: (name) => (fresh(name) ? "init" : params.get(name)), names: () => [] }, seed);
+  return createStore({ take: (name) => (fresh(name) ? "init" : params.get(name)), names: () => [] }, seed, lowRank);
 }
 
 /** `variable` under the care of the stores that hold it; the first holder is counted. */
@@ -128,7 +155,7 @@ const isParam = (x: NamedTensor | Param): x is Param => "variable" in x;
 /** torch counts batches in BatchNorm; nothing here reads the count, and older checkpoints lack it. */
 const isBatchCounter = (name: string) => name === "num_batches_tracked" || name.endsWith(".num_batches_tracked");
 
-function createStore(source: Source, seed: number): ParamStore {
+function createStore(source: Source, seed: number, lowRank?: LowRankPlan): ParamStore {
   const params = new Map<string, Param>();
   const asked = new Set<string>();
   const problems: Problems = { missing: [], unread: [], misshaped: [], readTwice: [] };
@@ -216,6 +243,7 @@ function createStore(source: Source, seed: number): ParamStore {
       new Map([...params].filter(([name]) => under(name)).map(([name, p]) => [local(name), p] as const));
     return {
       path,
+      lowRank,
       at: (name) => view(full(name)),
       get: (name, shape, options) => get(full(name), shape, options),
       named,

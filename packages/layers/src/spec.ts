@@ -1,3 +1,4 @@
+import type { StateDict } from "@vitrail/tensor";
 import type { ImageModel } from "./model.ts";
 import type { ParamStore } from "./params.ts";
 
@@ -40,6 +41,32 @@ export interface WeightsSpec {
 /** The published checkpoints of a model, by tag: a known tag completes in an editor, an unknown one does not compile. */
 export type WeightsTable<Tag extends string = string> = Readonly<Record<Tag, WeightsSpec>>;
 
+/**
+ * A model's layers from the image to the answer, as timm's `param_groups_layer_decay` numbers them: the stem is 0, each
+ * block is one more, the classifier is the last.
+ */
+export interface LayerOrder {
+  readonly numLayers: number;
+  /** The layer of a parameter, from 0, by its name in the checkpoint. */
+  layerOf(name: string): number;
+}
+
+/** How {@link ModelSpec.layers} counts. */
+export interface LayerOptions {
+  /** By stage instead of by block, where a model has stages. Default false. */
+  readonly coarse?: boolean;
+}
+
+/** What {@link ModelSpec.adapt} is asked for. */
+export interface Adaptation<C> {
+  /** Of the model to be built. */
+  readonly config: C;
+  /** The spec's own, which the checkpoint is of as far as anybody knows. */
+  readonly from: C;
+  /** What the caller said: where a checkpoint differs in anything else, it is the wrong one. */
+  readonly changes: Partial<C>;
+}
+
 /** A model as data: its name, its sizes, how to build it, which checkpoints there are. */
 export interface ModelSpec<C, M extends ImageModel, W extends WeightsTable = WeightsTable> {
   /** timm's name. */
@@ -52,4 +79,23 @@ export interface ModelSpec<C, M extends ImageModel, W extends WeightsTable = Wei
   readonly preprocess: Preprocess;
   readonly weights: W;
   readonly withClasses: (config: C, numClasses: number) => C;
+  /**
+   * A checkpoint made to fit where the caller asked for another configuration and both differ in ways that have an answer:
+   * image size, patch size, input channels. All else is left for the load to refuse. Reads nothing before its values are read.
+   */
+  readonly adapt?: (dict: StateDict, to: Adaptation<C>) => StateDict;
+  /** The order of the layers, for learning rates that fall from layer to layer and for training the last ones only. */
+  readonly layers?: (config: C, options?: LayerOptions) => LayerOrder;
+}
+
+/** A spec whose configuration is its own business, for models that are made of others. */
+export interface PartSpec<M extends ImageModel = ImageModel> {
+  readonly name: string;
+  readonly config: unknown;
+  readonly build: (params: ParamStore, config: never) => M;
+  readonly head: string;
+  readonly preprocess: Preprocess;
+  readonly withClasses: (config: never, numClasses: number) => unknown;
+  readonly adapt?: (dict: StateDict, to: Adaptation<never>) => StateDict;
+  readonly layers?: (config: never, options?: LayerOptions) => LayerOrder;
 }

@@ -31,6 +31,8 @@ export interface CifarResNetConfig {
   readonly width: number;
   /** 0: no classifier. */
   readonly numClasses: number;
+  /** Channels of the image. Default 3. */
+  readonly inChans?: number;
   /** Dropout before the classifier, in training. Default 0. */
   readonly dropRate?: number;
   /** Stochastic depth of the last block, in training; grows evenly from 0 at the first. Default 0. */
@@ -99,11 +101,11 @@ export class CifarResNet implements ImageModel {
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: CifarResNetConfig, head: Head = config.numClasses) {
-    const { blocks: n, width, dropRate = 0, dropPathRate = 0 } = config;
+    const { blocks: n, width, inChans = 3, dropRate = 0, dropPathRate = 0 } = config;
     if (!Number.isInteger(n) || n < 1) throw new RangeError(`blocks: expected 1, 2, 3, …, found ${n}`);
     this.params = params;
     this.config = config;
-    this.conv1 = conv(params.at("conv1"), 3, width);
+    this.conv1 = conv(params.at("conv1"), inChans, width);
     this.bn1 = new BatchNorm2d(params.at("bn1"), width);
     const rates = dropPathRates(dropPathRate, 3 * n);
     this.stages = [1, 2, 4].map((factor, s) =>
@@ -127,7 +129,7 @@ export class CifarResNet implements ImageModel {
     this.numClasses = built.numClasses;
   }
 
-  /** [B, H, W, 3] images, already normalised -> [B, H / 4, W / 4, 4 width] */
+  /** [B, H, W, inChans] images, already normalised -> [B, H / 4, W / 4, 4 width] */
   forwardFeatures(images: Tensor4D, ctx: Context = inference): Tensor4D {
     const name = (s: string) => this.params.at(s).path;
     return tidy(() => {
@@ -160,7 +162,7 @@ export class CifarResNet implements ImageModel {
     });
   }
 
-  /** [B, H, W, 3] images, already normalised -> [B, numClasses] logits */
+  /** [B, H, W, inChans] images, already normalised -> [B, numClasses] logits */
   forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
     return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
   }

@@ -2,6 +2,7 @@
  * ResNet for ImageNet (v1.5) and for CIFAR, with torchvision's and timm's parameter names.
  * @module
  */
+export { resnetBackbone, resnetStages } from "./adapt.ts";
 export { CifarResNet, type CifarResNetConfig } from "./cifar.ts";
 export {
   resnet18,
@@ -16,4 +17,4 @@ export {
   resnet152,
   resnetModels,
 } from "./models.ts";
-export { ResNet, type ResNetConfig, resnetStages } from "./resnet.ts";
+export { ResNet, type ResNetConfig } from "./resnet.ts";

@@ -1,13 +1,20 @@
 /**
  * The ResNets of the paper (table 1, version 1.5) and its networks for CIFAR (section 4.2). Their checkpoints are in pretrained.ts.
  */
-import type { ModelSpec, ParamStore, Preprocess, WeightsTable } from "@vitrail/layers";
+import type { LayerOptions, ModelSpec, ParamStore, Preprocess, WeightsTable } from "@vitrail/layers";
+import { adaptStem, stageLayers } from "./adapt.ts";
 import { CifarResNet, type CifarResNetConfig } from "./cifar.ts";
 import * as pretrained from "./pretrained.ts";
 import { ResNet, type ResNetConfig } from "./resnet.ts";
 
-const build = (params: ParamStore, config: ResNetConfig): ResNet => new ResNet(params, config);
-const withClasses = (config: ResNetConfig, numClasses: number): ResNetConfig => ({ ...config, numClasses });
+/** What every entry for ImageNet has: how it is built, adapted and counted. */
+const shared = {
+  build: (params: ParamStore, config: ResNetConfig): ResNet => new ResNet(params, config),
+  head: "fc",
+  withClasses: (config: ResNetConfig, numClasses: number): ResNetConfig => ({ ...config, numClasses }),
+  adapt: adaptStem,
+  layers: ({ layers, numClasses }: ResNetConfig, options?: LayerOptions) => stageLayers(layers, numClasses, options),
+} as const;
 
 const imagenet = {
   inputSize: [3, 224, 224],
@@ -22,62 +29,56 @@ const tv: Preprocess = { ...imagenet, interpolation: "bilinear", cropPct: 0.875 
 export const resnet18: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet18> = {
   name: "resnet18",
   config: { block: "basic", layers: [2, 2, 2, 2], width: 64, numClasses: 1000 },
-  build,
-  head: "fc",
+  ...shared,
   preprocess: tv,
   weights: pretrained.resnet18,
-  withClasses,
 };
 
 /** 21.80 M parameters, 3.67 GMACs. */
 export const resnet34: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet34> = {
   name: "resnet34",
   config: { block: "basic", layers: [3, 4, 6, 3], width: 64, numClasses: 1000 },
-  build,
-  head: "fc",
+  ...shared,
   preprocess: tv,
   weights: pretrained.resnet34,
-  withClasses,
 };
 
 /** 25.56 M parameters, 4.11 GMACs. */
 export const resnet50: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet50> = {
   name: "resnet50",
   config: { block: "bottleneck", layers: [3, 4, 6, 3], width: 64, numClasses: 1000 },
-  build,
-  head: "fc",
+  ...shared,
   preprocess: tv,
   weights: pretrained.resnet50,
-  withClasses,
 };
 
 /** 44.55 M parameters, 7.83 GMACs. */
 export const resnet101: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet101> = {
   name: "resnet101",
   config: { block: "bottleneck", layers: [3, 4, 23, 3], width: 64, numClasses: 1000 },
-  build,
-  head: "fc",
+  ...shared,
   preprocess: tv,
   weights: pretrained.resnet101,
-  withClasses,
 };
 
 /** 60.19 M parameters, 11.56 GMACs. */
 export const resnet152: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet152> = {
   name: "resnet152",
   config: { block: "bottleneck", layers: [3, 8, 36, 3], width: 64, numClasses: 1000 },
-  build,
-  head: "fc",
+  ...shared,
   preprocess: tv,
   weights: pretrained.resnet152,
-  withClasses,
 };
 
-const buildCifar = (params: ParamStore, config: CifarResNetConfig): CifarResNet => new CifarResNet(params, config);
-const withCifarClasses = (config: CifarResNetConfig, numClasses: number): CifarResNetConfig => ({
-  ...config,
-  numClasses,
-});
+/** What every entry for CIFAR has. */
+const sharedOfCifar = {
+  build: (params: ParamStore, config: CifarResNetConfig): CifarResNet => new CifarResNet(params, config),
+  head: "fc",
+  withClasses: (config: CifarResNetConfig, numClasses: number): CifarResNetConfig => ({ ...config, numClasses }),
+  adapt: adaptStem,
+  layers: ({ blocks: n, numClasses }: CifarResNetConfig, options?: LayerOptions) =>
+    stageLayers([n, n, n], numClasses, options),
+} as const;
 
 /** CIFAR-10's own mean and deviation, of the training images. */
 const cifar: Preprocess = {
@@ -93,55 +94,45 @@ const cifar: Preprocess = {
 export const resnet20_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet20_cifar",
   config: { blocks: 3, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
+  ...sharedOfCifar,
   preprocess: cifar,
   weights: {},
-  withClasses: withCifarClasses,
 };
 
 /** 32 layers for 32-pixel images. */
 export const resnet32_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet32_cifar",
   config: { blocks: 5, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
+  ...sharedOfCifar,
   preprocess: cifar,
   weights: {},
-  withClasses: withCifarClasses,
 };
 
 /** 44 layers for 32-pixel images. */
 export const resnet44_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet44_cifar",
   config: { blocks: 7, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
+  ...sharedOfCifar,
   preprocess: cifar,
   weights: {},
-  withClasses: withCifarClasses,
 };
 
 /** 56 layers for 32-pixel images. */
 export const resnet56_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet56_cifar",
   config: { blocks: 9, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
+  ...sharedOfCifar,
   preprocess: cifar,
   weights: {},
-  withClasses: withCifarClasses,
 };
 
 /** 110 layers for 32-pixel images. */
 export const resnet110_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet110_cifar",
   config: { blocks: 18, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
+  ...sharedOfCifar,
   preprocess: cifar,
   weights: {},
-  withClasses: withCifarClasses,
 };
 
 /** Every ResNet here, by its name. */

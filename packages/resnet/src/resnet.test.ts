@@ -1,8 +1,27 @@
-import { compareWithGolden, conformance, goldens, onBackends, parameterShapes, worst } from "@repo/testing";
+import {
+  compareWithGolden,
+  conformance,
+  expectClose,
+  fillImage,
+  goldens,
+  goldenTensor,
+  onBackends,
+  parameterShapes,
+  worst,
+} from "@repo/testing";
 import { createModel, inference, initParams, loadModel, summarize, type WeightsSpec } from "@vitrail/layers";
-import { memory, type Tensor4D, tidy, useBackend, zeros } from "@vitrail/tensor";
+import { memory, type Tensor4D, tensor4d, tidy, useBackend, zeros } from "@vitrail/tensor";
 import { describe, expect, test } from "vitest";
-import { ResNet, resnet18, resnet20_cifar, resnet50, resnet110_cifar, resnetModels, resnetStages } from "./index.ts";
+import {
+  ResNet,
+  resnet18,
+  resnet20_cifar,
+  resnet50,
+  resnet110_cifar,
+  resnetBackbone,
+  resnetModels,
+  resnetStages,
+} from "./index.ts";
 
 const file = (name: string) => goldens(new URL(`./__goldens__/${name}.safetensors`, import.meta.url));
 
@@ -100,9 +119,89 @@ describe("a ResNet cut after a stage", () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  test("is a model of its own, which takes the whole network's checkpoint and no other's", async () => {
+    await useBackend("cpu");
+    const whole = createModel(small.basic, { seed: 3 });
+    const spec = resnetBackbone(small.basic, 2);
+    expect(spec.reduction).toBe(8);
+    const cut = loadModel(spec, whole.params.stateDict());
+    expect(cut.reduction).toBe(8);
+    expect([...cut.params.named().keys()].some((name) => /^(layer3|fc)/.test(name))).toBe(false);
+    loadModel(spec, cut.params.stateDict()).dispose();
+    const extra = new Map(whole.params.stateDict()).set("layer5.0.conv1.weight", {
+      dtype: "F32",
+      shape: [1],
+      float32: () => new Float32Array(1),
+    });
+    expect(() => loadModel(spec, extra)).toThrow("in the checkpoint but not in the model: layer5.0.conv1.weight");
+    whole.dispose();
+    cut.dispose();
+  });
+
   test("cannot have more stages than there are, or none", () => {
     expect(() => resnetStages(resnet18.config, 5)).toThrow("stages: expected 1 to 4, found 5");
     expect(() => resnetStages(resnet18.config, 0)).toThrow("stages: expected 1 to 4, found 0");
+  });
+});
+
+describe("a checkpoint for images of other channels", () => {
+  const golden = file("adapt");
+  test.each([
+    ["grey", 1],
+    ["two", 2],
+    ["five", 5],
+  ] as const)(
+    "%s: the first convolution and the logits are what timm makes of it, within 1e-5",
+    async (name, inChans) => {
+      await useBackend("cpu");
+      const model = loadModel(small.basic, file("basic.params").tensors, { config: { inChans } });
+      const expected = goldenTensor(golden, `${name}.conv1.weight`);
+      const weight = model.params.stateDict().get("conv1.weight");
+      expect(weight?.shape).toEqual(expected.shape);
+      expectClose(weight?.float32() as Float32Array, expected.float32(), 1e-5);
+      const shape: [number, number, number, number] = [2, 48, 40, inChans];
+      const logits = tidy(() => model.forward(tensor4d(fillImage(`adapt.${name}`, shape), shape)).dataSync());
+      expectClose(logits, goldenTensor(golden, `${name}.logits`).float32(), 1e-5);
+      // Not asked for, it is an error that names both shapes.
+      expect(() => loadModel(small.basic, model.params.stateDict())).toThrow(
+        `parameter conv1.weight: expected shape [4, 3, 7, 7], found [4, ${inChans}, 7, 7]`,
+      );
+      model.dispose();
+    },
+  );
+
+  test("the networks for CIFAR take them too", async () => {
+    await useBackend("cpu");
+    const model = loadModel(small.cifar, file("cifar.params").tensors, { config: { inChans: 1 }, numClasses: 3 });
+    tidy(() => {
+      expect(model.forward(zeros([1, 16, 16, 1])).shape).toEqual([1, 3]);
+    });
+    model.dispose();
+  });
+});
+
+describe("the order of the layers", () => {
+  const numbers = JSON.parse((file("adapt").metadata as { layers: string }).layers) as Record<
+    string,
+    Record<string, number>
+  >;
+  test.each([
+    ["resnet18", resnet18, {}, {}],
+    ["resnet18-coarse", resnet18, {}, { coarse: true }],
+    ["resnet50-bare", resnet50, { numClasses: 0 }, {}],
+  ] as const)("%s has timm's numbers", (name, spec, changes, options) => {
+    const order = spec.layers?.({ ...spec.config, ...changes }, options);
+    const expected = numbers[name] as Record<string, number>;
+    expect(order?.numLayers).toBe(Math.max(...Object.values(expected)) + 1);
+    for (const [parameter, id] of Object.entries(expected)) expect(order?.layerOf(parameter), parameter).toBe(id);
+  });
+
+  test("of the networks for CIFAR goes block by block", () => {
+    const order = resnet20_cifar.layers?.(resnet20_cifar.config);
+    expect(
+      ["conv1.weight", "layer1.0.conv1.weight", "layer3.2.bn2.bias", "fc.bias"].map((n) => order?.layerOf(n)),
+    ).toEqual([0, 1, 9, 10]);
+    expect(order?.numLayers).toBe(11);
   });
 });
 

@@ -37,6 +37,8 @@ export interface ResNetConfig {
   readonly width: number;
   /** 0: no classifier. */
   readonly numClasses: number;
+  /** Channels of the image. Default 3. */
+  readonly inChans?: number;
   /** Dropout before the classifier, in training. Default 0. */
   readonly dropRate?: number;
   /** Stochastic depth of the last block, in training; grows evenly from 0 at the first. Default 0. */
@@ -180,13 +182,13 @@ export class ResNet implements ImageModel {
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: ResNetConfig, head: Head = config.numClasses) {
-    const { layers, width, dropRate = 0, dropPathRate = 0, zeroInitResidual: zeroInit = false } = config;
+    const { layers, width, inChans = 3, dropRate = 0, dropPathRate = 0, zeroInitResidual: zeroInit = false } = config;
     if (layers.length === 0 || layers.some((n) => n < 1)) {
       throw new RangeError(`layers: expected at least one block in each stage, found [${layers.join(", ")}]`);
     }
     this.params = params;
     this.config = config;
-    this.conv1 = conv(params.at("conv1"), 3, width, 7, 2);
+    this.conv1 = conv(params.at("conv1"), inChans, width, 7, 2);
     this.bn1 = new BatchNorm2d(params.at("bn1"), width);
     const rates = dropPathRates(
       dropPathRate,
@@ -216,7 +218,7 @@ export class ResNet implements ImageModel {
     this.numClasses = built.numClasses;
   }
 
-  /** [B, H, W, 3] images, already normalised -> [B, H / 32, W / 32, C] with four stages */
+  /** [B, H, W, inChans] images, already normalised -> [B, H / 32, W / 32, C] with four stages */
   forwardFeatures(images: Tensor4D, ctx: Context = inference): Tensor4D {
     const name = (s: string) => this.params.at(s).path;
     return tidy(() => {
@@ -251,7 +253,7 @@ export class ResNet implements ImageModel {
     });
   }
 
-  /** [B, H, W, 3] images, already normalised -> [B, numClasses] logits */
+  /** [B, H, W, inChans] images, already normalised -> [B, numClasses] logits */
   forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
     return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
   }
@@ -269,12 +271,4 @@ export class ResNet implements ImageModel {
   dispose(): void {
     this.params.dispose();
   }
-}
-
-/** The configuration of a ResNet cut after its first `count` stages, without a classifier: a feature extractor. */
-export function resnetStages(config: ResNetConfig, count: number): ResNetConfig {
-  if (!Number.isInteger(count) || count < 1 || count > config.layers.length) {
-    throw new RangeError(`stages: expected 1 to ${config.layers.length}, found ${count}`);
-  }
-  return { ...config, layers: config.layers.slice(0, count), numClasses: 0 };
 }

@@ -11,14 +11,13 @@ import {
   type Head,
   type ImageModel,
   inference,
-  type ModelSpec,
   type ParamStore,
-  type Preprocess,
+  type PartSpec,
   rebuildOn,
   scoped,
 } from "@vitrail/layers";
 import { reshape, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@vitrail/tensor";
-import { Encoder, type EncoderConfig } from "./vit.ts";
+import { Encoder, type EncoderConfig } from "./encoder.ts";
 
 /** What a hybrid needs of its backbone; a ResNet of `@vitrail/resnet` fits, and so does anything of this shape. */
 export interface Backbone {
@@ -32,29 +31,45 @@ export interface Backbone {
   readonly params?: ParamStore;
 }
 
+/** A backbone as a model of its own, with the names and the adaptation of its checkpoints. */
+export interface BackboneSpec extends PartSpec {
+  /** As {@link Backbone.reduction}, known before the backbone is built. */
+  readonly reduction?: number;
+}
+
 export interface HybridViTConfig extends EncoderConfig {
   /** Side of the image in pixels, or its height and width. */
   readonly imgSize: number | readonly [number, number];
   /** Side of a patch on the backbone's map. */
   readonly patchSize: number;
   /**
-   * A function that builds the backbone from the parameters under `patch_embed.backbone`, or a backbone that exists
-   * already (a pretrained one, say), whose variables are then shared.
+   * The spec of a backbone (`resnetBackbone(resnet18, 3)` of `@vitrail/resnet`), a function that builds one from the
+   * parameters under `patch_embed.backbone`, or a backbone that exists already, whose variables are then shared.
    */
-  readonly backbone: Backbone | ((params: ParamStore) => Backbone);
+  readonly backbone: Backbone | BackboneSpec | ((params: ParamStore) => Backbone);
   /** Pixels of the image to one of the backbone's map. Default: what the backbone says. */
   readonly reduction?: number;
 }
 
-/** Height and width in patches. */
-function gridOf(config: HybridViTConfig, backbone: Backbone): [number, number] {
-  const { imgSize, patchSize, reduction = backbone.reduction } = config;
-  if (reduction === undefined) {
-    throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
-  }
+/** Whether it is a spec and no backbone that exists. */
+export const isSpec = (backbone: HybridViTConfig["backbone"]): backbone is BackboneSpec => "build" in backbone;
+
+/** The backbone, from the parameters that lie under its path. */
+function buildBackbone(backbone: HybridViTConfig["backbone"], params: ParamStore): Backbone {
+  if (isSpec(backbone)) return backbone.build(params, backbone.config as never);
+  return typeof backbone === "function" ? backbone(params) : backbone;
+}
+
+/** Height and width in patches; undefined where nobody says the backbone's reduction. */
+export function hybridGrid(
+  { imgSize, patchSize, backbone, reduction }: HybridViTConfig,
+  built?: Backbone,
+): [number, number] | undefined {
+  const ratio = reduction ?? built?.reduction ?? (backbone as { readonly reduction?: number }).reduction;
+  if (ratio === undefined) return undefined;
   const [height, width] = typeof imgSize === "number" ? [imgSize, imgSize] : imgSize;
   return [height, width].map((side) => {
-    const cells = Math.ceil(side / reduction);
+    const cells = Math.ceil(side / ratio);
     if (!(cells > 0 && cells % patchSize === 0)) {
       throw new RangeError(`imgSize ${side} gives a map of ${cells}, not a multiple of patchSize ${patchSize}`);
     }
@@ -81,13 +96,16 @@ export class HybridViT implements ImageModel {
     this.params = params;
     this.config = config;
     const inner = embed.at("backbone");
-    this.backbone = typeof backbone === "function" ? backbone(inner) : backbone;
+    this.backbone = buildBackbone(backbone, inner);
     const own = this.backbone.params;
     if (own) inner.mount(own); // nothing to do where it was built from `inner`
     this.prefix = own?.path === inner.path ? undefined : inner.path;
     this.proj = new Conv2d(embed.at("proj"), this.backbone.numFeatures, D, P, { stride: P });
-    const [rows, columns] = gridOf(config, this.backbone);
-    this.encoder = new Encoder(params, config, rows * columns, head);
+    const grid = hybridGrid(config, this.backbone);
+    if (!grid) {
+      throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
+    }
+    this.encoder = new Encoder(params, config, grid[0] * grid[1], head);
     this.numClasses = this.encoder.numClasses;
     this.numFeatures = D;
   }
@@ -105,9 +123,9 @@ export class HybridViT implements ImageModel {
     });
   }
 
-  /** [B, N, D] -> [B, D], the class token */
-  pool(features: Tensor): Tensor2D {
-    return tidy(() => this.encoder.pool(features));
+  /** [B, N, D] -> [B, D], what the classifier sees */
+  pool(features: Tensor, ctx: Context = inference): Tensor2D {
+    return tidy(() => this.encoder.pool(features, ctx));
   }
 
   /** [B, N, D] -> [B, numClasses] */
@@ -138,21 +156,4 @@ export class HybridViT implements ImageModel {
   dispose(): void {
     this.params.dispose();
   }
-}
-
-/** A hybrid as a model that `createModel` and `loadModel` take. */
-export function hybridSpec(
-  name: string,
-  config: HybridViTConfig,
-  preprocess: Preprocess,
-): ModelSpec<HybridViTConfig, HybridViT> {
-  return {
-    name,
-    config,
-    build: (params, c) => new HybridViT(params, c),
-    head: "head",
-    preprocess,
-    weights: {},
-    withClasses: (c, numClasses) => ({ ...c, numClasses }),
-  };
 }

@@ -2,7 +2,9 @@
  * The Vision Transformer and its hybrids, with timm's parameter names.
  * @module
  */
-export { type Backbone, HybridViT, type HybridViTConfig, hybridSpec } from "./hybrid.ts";
+export { Attention, Block, Encoder, type EncoderConfig, Mlp } from "./encoder.ts";
+export { type Backbone, type BackboneSpec, HybridViT, type HybridViTConfig } from "./hybrid.ts";
+export { type HybridParts, hybridSpec, loadHybrid } from "./hybrid-spec.ts";
 export {
   deit_base_patch16_224,
   deit_base_patch16_384,
@@ -25,4 +27,5 @@ export {
   vit_tiny_patch32_224,
   vitModels,
 } from "./models.ts";
-export { Attention, Block, Encoder, type EncoderConfig, Mlp, ViT, type ViTConfig } from "./vit.ts";
+export { resamplePatchEmbed, resamplePosEmbed, type Size } from "./resample.ts";
+export { ViT, type ViTConfig } from "./vit.ts";

@@ -1,9 +1,13 @@
 /** What the entries of the table of models have in common. */
 import type { ParamStore, Preprocess } from "@vitrail/layers";
+import { adaptViT, encoderLayers } from "./adapt.ts";
 import { ViT, type ViTConfig } from "./vit.ts";
 
-export const build = (params: ParamStore, config: ViTConfig): ViT => new ViT(params, config);
-export const withClasses = (config: ViTConfig, numClasses: number): ViTConfig => ({ ...config, numClasses });
+const build = (params: ParamStore, config: ViTConfig): ViT => new ViT(params, config);
+const withClasses = (config: ViTConfig, numClasses: number): ViTConfig => ({ ...config, numClasses });
+
+/** What every entry has: how it is built, adapted and counted. */
+export const shared = { build, head: "head", withClasses, adapt: adaptViT, layers: encoderLayers } as const;
 
 export const tiny = { embedDim: 192, depth: 12, numHeads: 3, mlpRatio: 4, numClasses: 1000 } as const;
 export const small = { embedDim: 384, depth: 12, numHeads: 6, mlpRatio: 4, numClasses: 1000 } as const;
