@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { writeFailed } from "../whole-file.ts";
 import { encodeEvent, encodeVersion, type RunEvent, stepOf } from "./event.ts";
 import { frameRecord, readRecords } from "./record.ts";
 
@@ -12,7 +13,7 @@ export interface EventFileOptions {
 
 /** A TensorBoard event file that is open for more. Every event is in the file when `append` returns. */
 export interface EventFile {
-  /** @throws Error of the file system; the file then ends with the event before */
+  /** @throws TrainError "write-failed"; the file then ends with the event before */
   append(event: Omit<RunEvent, "wallTime"> & { readonly wallTime?: number }): void;
   /** Waits until the disk has it. */
   sync(): void;
@@ -22,10 +23,11 @@ export interface EventFile {
 /**
  * Opens a TensorBoard event file, a new one or one to go on with: a last event that a kill has torn is cut off.
  * @param path TensorBoard finds files whose names contain "tfevents"
+ * @throws TrainError "write-failed"
  */
 export function openEventFile(path: string, { lastStep = Number.POSITIVE_INFINITY }: EventFileOptions = {}): EventFile {
   const kept = existsSync(path) ? intactLength(readFileSync(path), lastStep) : 0;
-  const file = openSync(path, kept > 0 ? "r+" : "w");
+  const file = openFile(path, kept > 0 ? "r+" : "w");
   let length = kept;
   const write = (content: Uint8Array): void => {
     const bytes = frameRecord(content);
@@ -34,7 +36,7 @@ export function openEventFile(path: string, { lastStep = Number.POSITIVE_INFINIT
         done += writeSync(file, bytes, done, bytes.length - done, length + done);
     } catch (error) {
       ftruncateSync(file, length);
-      throw error;
+      throw writeFailed(path, error);
     }
     length += bytes.length;
   };
@@ -50,6 +52,14 @@ export function openEventFile(path: string, { lastStep = Number.POSITIVE_INFINIT
     sync: () => fsyncSync(file),
     close: () => closeSync(file),
   };
+}
+
+function openFile(path: string, flags: string): number {
+  try {
+    return openSync(path, flags);
+  } catch (error) {
+    throw writeFailed(path, error);
+  }
 }
 
 /** How many bytes of a file are whole events of up to `lastStep`; 0 where it is no event file. */

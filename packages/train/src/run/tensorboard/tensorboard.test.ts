@@ -106,4 +106,9 @@ describe("openEventFile", () => {
     appendFileSync(other, "garbage");
     expect(goOn(other, 40)).toEqual([0, 10, 20, 30, 40]);
   });
+
+  test("a file that cannot be written is an error that says so", () => {
+    const path = join(folder, "absent", "x.tfevents");
+    expect(() => openEventFile(path)).toThrow(expect.objectContaining({ code: "write-failed" }));
+  });
 });
