@@ -13,10 +13,18 @@ export { type EmaOptions, emaDecay, type NamedValues, updateEma } from "./ema.ts
 export type { Batch, BatchSource } from "./fit/data.ts";
 export { TrainError, type TrainErrorCode } from "./fit/errors.ts";
 export { type Answered, type EvaluateOptions, type Evaluation, evaluate } from "./fit/evaluate.ts";
+export {
+  type ExtractOptions,
+  type Extractor,
+  extractFeatures,
+  type Features,
+  featureBatches,
+  featuresOf,
+} from "./fit/features.ts";
 export { fit } from "./fit/fit.ts";
 export type { FitCallbacks, FitOptions, FitResult, Keeper, Saved, StepReport, Teacher } from "./fit/options.ts";
 export type { EpochReport, EpochSums, Progress } from "./fit/progress.ts";
-export type { Values } from "./fit/weights.ts";
+export { assignWeights, type Values, weightsOf } from "./fit/weights.ts";
 export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";
 export { type CrossEntropyOptions, crossEntropy } from "./losses/cross-entropy.ts";
 export {

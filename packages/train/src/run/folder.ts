@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Checkpoint, readCheckpoint } from "@vitrail/checkpoint";
+import { type Checkpoint, encodeSafetensors, readCheckpoint, type TensorSource } from "@vitrail/checkpoint";
 import type { ParamStore } from "@vitrail/layers";
 import { parse, stringify } from "yaml";
 import { TrainError } from "../fit/errors.ts";
@@ -20,6 +20,8 @@ export const RUN_FILES = {
   config: "config.json",
   /** The best weights. */
   model: "model.safetensors",
+  /** What of the best weights is trained, where that is not the model itself: a new classifier, low-rank updates. */
+  best: "best.safetensors",
   /** The newest state: weights, and what the optimiser remembers. */
   last: "last.safetensors",
   optimizer: "last.optim.safetensors",
@@ -40,6 +42,8 @@ export interface RunOptions {
   readonly config: Readonly<Record<string, unknown>>;
   /** Go on where the folder's run was stopped; begin where there is none. Default false: the folder must be new or empty. */
   readonly resume?: boolean;
+  /** What `model.safetensors` holds, where that is more than the best weights of what is trained. */
+  readonly publish?: (best: Values) => Iterable<readonly [string, TensorSource]>;
   /** What the bits of the result depend on besides: versions, engine, threads. */
   readonly environment?: Readonly<Record<string, unknown>>;
 }
@@ -217,14 +221,19 @@ class Folder implements RunFolder {
     return this.write(RUN_FILES.metrics, history.map((report) => `${JSON.stringify(report)}\n`).join(""));
   }
 
-  saveBest(weights: Values): Promise<void> {
-    return this.write(RUN_FILES.model, weightsFile(weights, this.options.params));
+  async saveBest(weights: Values): Promise<void> {
+    const { params, publish } = this.options;
+    const own = weightsFile(weights, params);
+    if (!publish) return this.write(RUN_FILES.model, own);
+    await this.write(RUN_FILES.best, own);
+    await this.write(RUN_FILES.model, encodeSafetensors(publish(weights), { metadata: { format: "pt" } }));
   }
 
   async loadBest(): Promise<Values | undefined> {
-    if (!statSync(this.path(RUN_FILES.model), { throwIfNoEntry: false })) return undefined;
+    const name = this.options.publish ? RUN_FILES.best : RUN_FILES.model;
+    if (!statSync(this.path(name), { throwIfNoEntry: false })) return undefined;
     const named = this.options.params.named();
-    const entries = [...this.read(RUN_FILES.model).tensors].map(([name, tensor]) => {
+    const entries = [...this.read(name).tensors].map(([name, tensor]) => {
       return [name, toValue(tensor, named.get(name)?.permute)] as const;
     });
     return Object.fromEntries(entries);
