@@ -1,5 +1,12 @@
 import type { Weights } from "@vitrail/hub";
-import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec, type PartSpec } from "@vitrail/layers";
+import {
+  type ImageModel,
+  isCheckpointMismatch,
+  loadModel,
+  type ModelSpec,
+  type PartSpec,
+  withModelArgs,
+} from "@vitrail/layers";
 import { ClassifyError } from "./errors.ts";
 
 /** A model of any kind, for tables of models whose configurations differ. */
@@ -28,16 +35,27 @@ export function build<C, M extends ImageModel>(
   for (const note of weights.notes) onNote?.(`${weights.id}: ${note}`);
   try {
     if (numClasses !== undefined) {
-      return loadModel(spec, weights.tensors, { numClasses, onFreshHead: (message) => onNote?.(message) });
+      const { modelArgs = {} } = weights.config ?? {};
+      return loadModel(withModelArgs(spec, modelArgs), weights.tensors, {
+        numClasses,
+        onFreshHead: (message) => onNote?.(message),
+      });
     }
-    // The folder says how many classes its checkpoint tells apart (a fine-tuned one, say): that is the model to build, strictly.
-    const stated = weights.config?.numClasses;
-    const asStated = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
-    return loadModel(asStated, weights.tensors);
+    return loadModel(asStated(spec, weights), weights.tensors);
   } catch (error) {
     if (isCheckpointMismatch(error)) error.message = withLooks(error.message, spec.name, weights);
     throw error;
   }
+}
+
+/**
+ * The model that a folder's config.json describes (a fine-tuned one of other classes, another image size, say): that is the one to
+ * build, strictly.
+ */
+export function asStated<S extends PartSpec>(spec: S, { config }: Pick<Weights, "config">): S {
+  if (!config) return spec;
+  const stated = withModelArgs(spec, config.modelArgs ?? {});
+  return { ...stated, config: stated.withClasses(stated.config as never, config.numClasses) };
 }
 
 /** The first line of a list of what does not fit says what the checkpoint looks like, where that is known. */

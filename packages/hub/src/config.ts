@@ -28,6 +28,8 @@ export interface WeightsConfig {
   readonly preprocess?: Preprocess;
   /** The block `vitrail.open_set`: how to tell that a photo is none of the classes. */
   readonly openSet?: Readonly<Record<string, unknown>>;
+  /** Where the model's configuration differs from its architecture's own: timm's `model_args`, by timm's names. */
+  readonly modelArgs?: Readonly<Record<string, unknown>>;
   readonly license?: string;
   /** Everything that the file says, as it says it, unknown keys too. */
   readonly raw: Readonly<Record<string, unknown>>;
@@ -80,6 +82,8 @@ export function parseConfig(
     ...(PREPROCESS_KEYS.some((key) => (inner[key] ?? undefined) !== undefined) && {
       preprocess: preprocess(inner, read),
     }),
+    ...(raw.model_args !== undefined &&
+      raw.model_args !== null && { modelArgs: read.object("model_args", raw.model_args) }),
     ...(own?.open_set !== undefined && { openSet: read.object("vitrail.open_set", own.open_set) }),
     ...(license !== undefined && { license: license as string }),
     raw,

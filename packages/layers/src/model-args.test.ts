@@ -1,0 +1,25 @@
+import { describe, expect, test } from "vitest";
+import { withModelArgs } from "./model-args.ts";
+import type { PartSpec } from "./spec.ts";
+
+const spec = {
+  name: "vit_x",
+  config: { imgSize: 224, embedDim: 8, numClasses: 3, backbone: () => {} },
+} as unknown as PartSpec;
+
+describe("withModelArgs", () => {
+  test("takes timm's names, those that every model has too", () => {
+    const changed = withModelArgs(spec, { img_size: [96, 160], drop_path_rate: 0.1, global_pool: "avg" });
+    expect(changed.config).toMatchObject({ imgSize: [96, 160], dropPathRate: 0.1, globalPool: "avg", embedDim: 8 });
+    expect(spec.config).toMatchObject({ imgSize: 224 });
+  });
+
+  test("refuses names that the model does not know, and values that are no plain data", () => {
+    expect(() => withModelArgs(spec, { patch: 4 })).toThrow(
+      /vit_x: model_args: patch: expected one of img_size, embed_dim/,
+    );
+    expect(() => withModelArgs(spec, { img_size: { a: 1 } })).toThrow("img_size");
+    expect(() => withModelArgs(spec, { backbone: "resnet18" })).toThrow("backbone");
+    expect(() => withModelArgs({ ...spec, config: { blocks: 3 } }, { global_pool: "avg" })).toThrow("global_pool");
+  });
+});

@@ -1,0 +1,34 @@
+import type { PartSpec } from "./spec.ts";
+
+/** Settings that every model has, whether its own table states them or not. */
+const COMMON = ["inChans", "dropRate", "dropPathRate"];
+/** Of transformers. */
+const OF_TOKENS = ["globalPool"];
+
+/**
+ * A spec whose configuration differs from the table's: timm's `model_args` of a config.json, `{ img_size: 96, patch_size: 8 }`.
+ * @throws RangeError for a name that the model does not know, or a value that is no plain data
+ */
+export function withModelArgs<S extends PartSpec>(spec: S, args: Readonly<Record<string, unknown>>): S {
+  const own = spec.config as Readonly<Record<string, unknown>>;
+  const known = new Set([...Object.keys(own), ...COMMON, ...("embedDim" in own ? OF_TOKENS : [])]);
+  const config: Record<string, unknown> = { ...own };
+  for (const [name, value] of Object.entries(args)) {
+    const key = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    if (!known.has(key) || typeof own[key] === "function" || !isPlain(value)) {
+      const names = [...known].filter((one) => typeof own[one] !== "function").map(snake);
+      throw new RangeError(
+        `${spec.name}: model_args: ${name}: expected one of ${names.join(", ")}, with a plain value`,
+      );
+    }
+    config[key] = value;
+  }
+  return { ...spec, config };
+}
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length < 64 && value.every((one) => Number.isFinite(one));
+  return typeof value === "boolean" || typeof value === "string" || Number.isFinite(value);
+}
