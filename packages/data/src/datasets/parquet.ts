@@ -7,30 +7,22 @@ import { statedClasses } from "./class-names.ts";
 import { DatasetError, quote, some } from "./errors.ts";
 import { labelByName, labelByNumber } from "./labels.ts";
 import { openParquetFile, type ParquetFile } from "./parquet-file.ts";
+import { type ParquetSource, parquetSplit, rowName } from "./parquet-split.ts";
 import type { Opened, Opening, Part } from "./reader.ts";
 import { fileSpill, memorySpill, type Spill } from "./spill.ts";
-import { makeSplit } from "./split.ts";
-import type { OpenDatasetOptions, Sample, SampleSource, Split } from "./types.ts";
+import type { OpenDatasetOptions } from "./types.ts";
 
 const IMAGES = ["image", "img", "images", "picture", "photo", "pixel_values"];
 const LABELS = ["label", "labels", "fine_label", "class", "category", "target"];
 /** Splits whose pictures unpack to no more are kept in memory once they were read. */
 const IN_MEMORY = 256 * 2 ** 20;
 
-interface Source {
-  readonly file: ParquetFile;
-  /** Below the root. */
-  readonly name: string;
-  readonly columns: { readonly image: string; readonly label: string };
-  readonly labels: readonly (number | string)[];
-  readonly classes: readonly string[] | undefined;
-}
-
 /** Opens Parquet files: footers and labels are read, pictures when they are asked for. `files` are those directly in the root. */
 export async function openParquet(
   { root, options, skipped }: Opening,
   parts: readonly Part[],
   files: readonly string[],
+  inMemory: number = IN_MEMORY,
 ): Promise<Opened> {
   checkNumbering(root, parts);
   const opened: ParquetFile[] = [];
@@ -42,7 +34,7 @@ export async function openParquet(
     ]);
   };
   try {
-    const bySplit = new Map<string, Source[]>();
+    const bySplit = new Map<string, ParquetSource[]>();
     for (const { path, split } of parts) {
       const file = await openParquetFile(join(root, path));
       opened.push(file);
@@ -57,14 +49,14 @@ export async function openParquet(
     const own = sharedClasses(root, [...bySplit.values()].flat()) ?? (await statedClasses(root, files));
     const all = new Map([...bySplit].map(([split, sources]) => [split, sources.flatMap(({ labels }) => labels)]));
     const place = (split: string, i: number): string =>
-      `${root}: ${nameIn(bySplit.get(split) as readonly Source[], i)}`;
+      `${root}: ${rowName(bySplit.get(split) as readonly ParquetSource[], i)}`;
     const numbered = [...all.values()].every((labels) => labels.every((label) => typeof label === "number"));
     const { classes, labels } = numbered
       ? labelByNumber(all as Map<string, number[]>, own, options.classes, place)
       : labelByName(new Map([...all].map(([split, list]) => [split, list.map(String)])), options.classes ?? own, place);
     const splits = [...labels].map(([name, list]) => {
-      const sources = bySplit.get(name) as readonly Source[];
-      const spill = unpackedSize(sources) <= IN_MEMORY ? memorySpill() : fileSpill();
+      const sources = bySplit.get(name) as readonly ParquetSource[];
+      const spill = unpackedSize(sources) <= inMemory ? memorySpill() : fileSpill();
       spills.push(spill);
       return parquetSplit(name, sources, list, spill);
     });
@@ -73,15 +65,6 @@ export async function openParquet(
     await dispose();
     throw error;
   }
-}
-
-function nameIn(sources: readonly Source[], index: number): string {
-  let at = index;
-  for (const { name, labels } of sources) {
-    if (at < labels.length) return `${name}#${at}`;
-    at -= labels.length;
-  }
-  return `#${index}`;
 }
 
 /** `train-00000-of-00002.parquet`: the others of its kind must be there. */
@@ -112,7 +95,7 @@ interface Feature {
   readonly names?: unknown;
 }
 
-async function sourceOf(file: ParquetFile, name: string, options: OpenDatasetOptions): Promise<Source> {
+async function sourceOf(file: ParquetFile, name: string, options: OpenDatasetOptions): Promise<ParquetSource> {
   const features = featuresOf(file);
   const top = topColumns(file);
   const ofType = (type: string): string[] =>
@@ -175,7 +158,7 @@ function topColumns({ metadata: { schema } }: ParquetFile): string[] {
   return names;
 }
 
-function checkTypes(file: ParquetFile, { image, label }: Source["columns"]): void {
+function checkTypes(file: ParquetFile, { image, label }: ParquetSource["columns"]): void {
   const leaves = (file.metadata.row_groups[0]?.columns ?? []).flatMap(({ meta_data: meta }) => (meta ? [meta] : []));
   const fail = (column: string, why: string): never => {
     throw new DatasetError("unsupported", `${file.path}: the column ${quote(column)} ${why}`, { file: file.path });
@@ -209,7 +192,7 @@ function labelOf(file: ParquetFile, name: string, row: number, value: unknown): 
   );
 }
 
-function sharedClasses(root: string, sources: readonly Source[]): readonly string[] | undefined {
+function sharedClasses(root: string, sources: readonly ParquetSource[]): readonly string[] | undefined {
   const stated = sources.filter(({ classes }) => classes !== undefined);
   const [first] = stated;
   const other = stated.find(({ classes }) => JSON.stringify(classes) !== JSON.stringify(first?.classes));
@@ -220,66 +203,11 @@ function sharedClasses(root: string, sources: readonly Source[]): readonly strin
   return first?.classes;
 }
 
-function unpackedSize(sources: readonly Source[]): number {
+function unpackedSize(sources: readonly ParquetSource[]): number {
   let size = 0;
   for (const { file, columns } of sources)
     for (const { columns: chunks } of file.metadata.row_groups)
       for (const { meta_data: meta } of chunks)
         if (meta?.path_in_schema[0] === columns.image) size += Number(meta.total_uncompressed_size);
   return size;
-}
-
-function parquetSplit(name: string, sources: readonly Source[], labels: Int32Array, spill: Spill): Split {
-  const groups: { readonly source: Source; readonly group: number; readonly first: number; readonly rows: number }[] =
-    [];
-  let first = 0;
-  for (const source of sources)
-    for (let group = 0; group + 1 < source.file.begins.length; group++) {
-      const rows = (source.file.begins[group + 1] as number) - (source.file.begins[group] as number);
-      if (rows > 0) groups.push({ source, group, first, rows });
-      first += rows;
-    }
-  const pictures = async (g: number): Promise<Uint8Array[]> => {
-    const { source, group } = groups[g] as (typeof groups)[0];
-    return (await source.file.read(group, source.columns.image)).map(bytesOf);
-  };
-  const held = new Map<number, Promise<SampleSource[]>>();
-  let last: Promise<unknown> = Promise.resolve(); // one group is unpacked at a time: that bounds the memory
-  const unpacked = (g: number): Promise<SampleSource[]> => {
-    const known = held.get(g);
-    if (known) return known;
-    const added = last.then(async () => spill.add(await pictures(g)));
-    last = added.catch(() => {});
-    held.set(g, added);
-    added.catch(() => held.delete(g));
-    return added;
-  };
-  return makeSplit({
-    name,
-    labels,
-    nameOf: (index) => nameIn(sources, index),
-    async source(index) {
-      let [low, high] = [0, groups.length - 1];
-      while (low < high) {
-        const middle = (low + high + 1) >> 1;
-        if ((groups[middle] as (typeof groups)[0]).first <= index) low = middle;
-        else high = middle - 1;
-      }
-      return (await unpacked(low))[index - (groups[low] as (typeof groups)[0]).first] as SampleSource;
-    },
-    async *stream(): AsyncGenerator<Sample, void, undefined> {
-      for (const [g, { first: begin }] of groups.entries())
-        for (const [i, bytes] of (await pictures(g)).entries()) {
-          const index = begin + i;
-          const source = { kind: "bytes", bytes: Uint8Array.from(bytes) } as const;
-          yield { index, name: nameIn(sources, index), label: labels[index] as number, source };
-        }
-    },
-  });
-}
-
-/** No bytes where a row has none: that is a bad picture, which decoding names. */
-function bytesOf(value: unknown): Uint8Array {
-  const bytes = value instanceof Uint8Array ? value : (value as { bytes?: unknown } | null | undefined)?.bytes;
-  return bytes instanceof Uint8Array ? bytes : new Uint8Array(0);
 }

@@ -42,10 +42,9 @@ export async function surveyFolder(root: string, options: OpenDatasetOptions, sk
   if (!first) {
     const inner = innerFolder(listing);
     if (inner === undefined) throw nothing(root, listing, options);
-    const below: Skipped[] = [];
-    const survey = await surveyFolder(join(root, inner), options, below);
-    skipped.push(...below);
-    return survey;
+    return await surveyFolder(join(root, inner), options, skipped).catch((cause) => {
+      throw (cause as DatasetError).code === "not-a-dataset" ? nothing(root, listing, options) : cause;
+    });
   }
   // A manifest says which of the pictures beside it are meant; anything else side by side would be a guess.
   if (second && !(first.format === "manifest" && second.format === "folder"))
