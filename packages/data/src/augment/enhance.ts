@@ -1,0 +1,109 @@
+/**
+ * Pillow's ImageEnhance: a blend of a degenerate picture with the picture, beyond it where the factor is above 1. Blend.c
+ * works in single precision; so does this.
+ */
+import { ImageError } from "../errors.ts";
+import { assertImage, type Image } from "../image.ts";
+import { luma } from "./grayscale.ts";
+import { applyLut, tableOf } from "./lut.ts";
+
+function assertFactor(name: string, factor: number): void {
+  if (!Number.isFinite(factor))
+    throw new ImageError("bad-argument", `${name}: expected a finite factor, found ${factor}`);
+}
+
+/** Blend.c of one value: from + factor * (to - from) in floats. */
+function blend(from: number, to: number, factor: number): number {
+  return Math.fround(from + Math.fround(factor * (to - from)));
+}
+
+/** Towards black (0), the picture itself (1), brighter: torchvision's `adjust_brightness`. */
+export function adjustBrightness(image: Image, factor: number): Image {
+  assertImage(image);
+  assertFactor("adjustBrightness", factor);
+  const f = Math.fround(factor);
+  return applyLut(
+    image,
+    tableOf((v) => blend(0, v, f)),
+  );
+}
+
+/** Towards the mean grey (0), the picture itself (1), more contrast: torchvision's `adjust_contrast`. */
+export function adjustContrast(image: Image, factor: number): Image {
+  assertImage(image);
+  assertFactor("adjustContrast", factor);
+  const { data } = image;
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 3) sum += luma(data[i] as number, data[i + 1] as number, data[i + 2] as number);
+  const mean = Math.trunc(sum / (data.length / 3) + 0.5);
+  const f = Math.fround(factor);
+  return applyLut(
+    image,
+    tableOf((v) => blend(mean, v, f)),
+  );
+}
+
+/** factor * difference for differences -255 to 255, as floats: what Blend.c multiplies for each value. */
+function products(factor: number): Float32Array {
+  const f = Math.fround(factor);
+  return Float32Array.from({ length: 511 }, (_, i) => f * (i - 255));
+}
+
+/** Towards grey (0), the picture itself (1), more colour: torchvision's `adjust_saturation`. */
+export function adjustSaturation(image: Image, factor: number): Image {
+  assertImage(image);
+  assertFactor("adjustSaturation", factor);
+  const { width, height, data: src } = image;
+  const table = products(factor);
+  const data = new Uint8ClampedArray(src.length);
+  for (let i = 0; i < src.length; i += 3) {
+    const r = src[i] as number;
+    const g = src[i + 1] as number;
+    const b = src[i + 2] as number;
+    const grey = (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+    // `| 0` drops the fraction, the clamped store does the rest.
+    data[i] = Math.fround(grey + (table[r - grey + 255] as number)) | 0;
+    data[i + 1] = Math.fround(grey + (table[g - grey + 255] as number)) | 0;
+    data[i + 2] = Math.fround(grey + (table[b - grey + 255] as number)) | 0;
+  }
+  return { width, height, data: new Uint8Array(data.buffer) };
+}
+
+/** n / 13 rounded, for sums of 13 bytes: halves do not occur. */
+const thirteenths = (): Uint8Array =>
+  Uint8Array.from({ length: 13 * 255 + 1 }, (_, n) => Math.floor((2 * n + 13) / 26));
+
+/**
+ * Towards blurred (0), the picture itself (1), sharper: torchvision's `adjust_sharpness`. Blurred is Pillow's `SMOOTH`, a 3 x 3
+ * filter that leaves the outermost pixels as they are.
+ */
+export function adjustSharpness(image: Image, factor: number): Image {
+  assertImage(image);
+  assertFactor("adjustSharpness", factor);
+  const { width, height, data: src } = image;
+  const data = new Uint8ClampedArray(src);
+  if (width >= 3 && height >= 3) {
+    const row = width * 3;
+    const table = products(factor);
+    const rounded = thirteenths();
+    for (let y = 1; y < height - 1; y++) {
+      const end = (y + 1) * row - 3;
+      for (let i = y * row + 3; i < end; i++) {
+        const v = src[i] as number;
+        const sum =
+          (src[i - row - 3] as number) +
+          (src[i - row] as number) +
+          (src[i - row + 3] as number) +
+          (src[i - 3] as number) +
+          5 * v +
+          (src[i + 3] as number) +
+          (src[i + row - 3] as number) +
+          (src[i + row] as number) +
+          (src[i + row + 3] as number);
+        const smooth = rounded[sum] as number;
+        data[i] = Math.fround(smooth + (table[v - smooth + 255] as number)) | 0;
+      }
+    }
+  }
+  return { width, height, data: new Uint8Array(data.buffer) };
+}
