@@ -5,11 +5,17 @@
 import { decode, evalTransform } from "@vitrail/data";
 import { type OpenOptions, openWeights, type WeightsInput } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
-import type { Preprocessor } from "./classifier.ts";
-import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
+import {
+  backendFor,
+  type ClassifierOptions as ClassifierOptionsOf,
+  createClassifierOn,
+  createEmbedderOn,
+  type Platform,
+} from "./create.ts";
 import { type LoadOptions as BuildOptions, build } from "./load.ts";
 import { open } from "./photo.ts";
-import type { Classifier } from "./types.ts";
+import type { Preprocessor } from "./rows.ts";
+import type { Classifier, Embedder } from "./types.ts";
 
 export type { WeightsInput } from "@vitrail/hub";
 export type { EngineInfo } from "./engine.ts";
@@ -21,9 +27,12 @@ export type {
   BlobLike,
   Classifier,
   ClassifyOptions,
+  Embedder,
+  EmbedOutcome,
   ImageDataLike,
   Outcome,
   Photo,
+  PhotoOptions,
   Prediction,
 } from "./types.ts";
 
@@ -33,7 +42,7 @@ export interface LoadOptions extends BuildOptions {
   readonly hub?: OpenOptions;
 }
 
-/** Settings of {@link createClassifier}. */
+/** Settings of {@link createClassifier} and {@link createEmbedder}. */
 export type ClassifierOptions = ClassifierOptionsOf<WeightsInput>;
 
 /** Loads a model alone; see the entry for Node. */
@@ -53,9 +62,19 @@ export async function load<C, M extends ImageModel>(
 
 /** Makes a classifier; see the entry for Node. Run it in a worker, so that the page stays alive during a forward pass. */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  const jit = () => import("@vitrail/jit"); // only where it is asked for
-  return createClassifierOn({ openWeights, preprocessor, jit }, options);
+  return createClassifierOn(platform, options);
 }
+
+/** Makes an embedder; see the entry for Node. */
+export function createEmbedder(options: ClassifierOptions): Promise<Embedder> {
+  return createEmbedderOn(platform, options);
+}
+
+const platform: Platform<WeightsInput> = {
+  openWeights,
+  preprocessor,
+  jit: () => import("@vitrail/jit"), // only where it is asked for
+};
 
 function preprocessor(preprocess: Preprocess): Preprocessor {
   const transform = evalTransform(preprocess);

@@ -2,15 +2,17 @@ import type { OpenOptions, Weights } from "@vitrail/hub";
 import type { EngineName } from "@vitrail/jit";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
-import { classifierOf, type Preprocessor } from "./classifier.ts";
+import { classifierOf } from "./classifier.ts";
+import { embedderOf } from "./embedder.ts";
 import { compiledRunner, type EngineChoice, eagerRunner, engineFor, type Jit } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { resolveLabels } from "./labels.ts";
-import { type AnyModelSpec, build } from "./load.ts";
+import { type AnyModelSpec, build, buildFeatures } from "./load.ts";
 import { parseOpenSet } from "./open-set.ts";
-import type { Classifier, Photo } from "./types.ts";
+import type { Preprocessor, Running } from "./rows.ts";
+import type { Classifier, Embedder, Photo } from "./types.ts";
 
-/** Settings of `createClassifier`. `W` is what the platform opens weights from. */
+/** Settings of `createClassifier` and `createEmbedder`. `W` is what the platform opens weights from. */
 export interface ClassifierOptions<W> extends EngineChoice {
   /** The model. Without it, the weights' config.json names one of `models`. */
   readonly model?: AnyModelSpec;
@@ -46,6 +48,34 @@ export interface Platform<W> {
 
 /** `createClassifier` of either entry. */
 export async function createClassifierOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Classifier> {
+  const { onNote = () => {} } = options;
+  const { running, about } = await openOn(platform, options, build, async (model, { id, config }) => {
+    const openSet = parseOpenSet(config?.openSet);
+    if (model.numClasses === 0) {
+      throw new ClassifyError("no-model", `${id} holds no classifier (0 classes): give weights with one`);
+    }
+    return { openSet, labels: await resolveLabels(namesOf(config), model.numClasses, onNote) };
+  });
+  return classifierOf({ ...running, ...about });
+}
+
+/** `createEmbedder` of either entry. */
+export async function createEmbedderOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Embedder> {
+  const { running } = await openOn(platform, options, buildFeatures, async () => {});
+  return embedderOf(running);
+}
+
+/**
+ * Opens weights, builds their model and makes it run.
+ *
+ * @param look at the model and its weights before it is compiled: what else is to be known of them, or why it will not do
+ */
+async function openOn<W, About>(
+  platform: Platform<W>,
+  options: ClassifierOptions<W>,
+  make: (spec: ModelSpec<unknown, ImageModel>, weights: Weights) => ImageModel,
+  look: (model: ImageModel, weights: Weights) => Promise<About>,
+): Promise<{ readonly running: Running; readonly about: About }> {
   const { onNote = () => {}, precision = "fp32" } = options;
   const engine = engineFor(options, options.backend);
   // All wait on the disk or the network: side by side.
@@ -66,27 +96,22 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
     const spec = specFor(options, weights);
     for (const note of weights.notes) onNote(`${weights.id}: ${note}`);
     const { config } = weights;
-    const openSet = parseOpenSet(config?.openSet);
     // For a session the weights stay on the host: they never pass through a tfjs backend.
-    const make = () => build(spec, weights);
-    model = jit ? jit.hostTensors(make) : make();
-    if (model.numClasses === 0) {
-      throw new ClassifyError("no-model", `${weights.id} holds no classifier (0 classes): give weights with one`);
-    }
+    model = jit ? jit.hostTensors(() => make(spec, weights)) : make(spec, weights);
     if (!config?.preprocess) {
       onNote(
         `${weights.id} says nothing of preprocessing: taking ${spec.name}'s default, ${described(spec.preprocess)}`,
       );
     }
+    const about = await look(model, weights);
     const preprocess = config?.preprocess ?? spec.preprocess;
-    const labels = await resolveLabels(namesOf(config), model.numClasses, onNote);
     preprocessor = platform.preprocessor(preprocess);
     const [, height, width] = preprocess.inputSize;
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
     const runner = jit
       ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
       : eagerRunner(model, [height, width], started.value as BackendReport, { reason: "asked for", tried: [] });
-    return classifierOf({ name: spec.name, model, labels, preprocess, openSet, preprocessor, runner });
+    return { running: { name: spec.name, model, preprocess, preprocessor, runner }, about };
   } catch (error) {
     model?.dispose();
     await preprocessor?.dispose();

@@ -7,11 +7,17 @@ import { availableParallelism } from "node:os";
 import { createPreprocessor, evalTransform } from "@vitrail/data";
 import { type OpenOptions, openWeights, type WeightsInput } from "@vitrail/hub";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
-import type { Preprocessor } from "./classifier.ts";
-import { backendFor, type ClassifierOptions as ClassifierOptionsOf, createClassifierOn } from "./create.ts";
+import {
+  backendFor,
+  type ClassifierOptions as ClassifierOptionsOf,
+  createClassifierOn,
+  createEmbedderOn,
+  type Platform,
+} from "./create.ts";
 import { type LoadOptions as BuildOptions, build } from "./load.ts";
 import { open } from "./photo.ts";
-import type { Classifier, ClassifyOptions, Photo } from "./types.ts";
+import type { Preprocessor } from "./rows.ts";
+import type { Classifier, Embedder, Photo, PhotoOptions } from "./types.ts";
 
 export type { WeightsInput } from "@vitrail/hub";
 export type { EngineInfo } from "./engine.ts";
@@ -23,9 +29,12 @@ export type {
   BlobLike,
   Classifier,
   ClassifyOptions,
+  Embedder,
+  EmbedOutcome,
   ImageDataLike,
   Outcome,
   Photo,
+  PhotoOptions,
   Prediction,
 } from "./types.ts";
 
@@ -35,7 +44,7 @@ export interface LoadOptions extends BuildOptions {
   readonly hub?: OpenOptions;
 }
 
-/** Settings of {@link createClassifier}. */
+/** Settings of {@link createClassifier} and {@link createEmbedder}. */
 export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
   /** Threads that decode and resample photos; they start when they are needed. 0: on the calling thread. Default: one a core. */
   readonly threads?: number;
@@ -76,16 +85,29 @@ export async function load<C, M extends ImageModel>(
  * const [best] = await classifier.classify("photo.jpg"); // { label, index, probability }
  */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  const { threads } = options;
+  return createClassifierOn(platformOf(options), options);
+}
+
+/**
+ * Makes an embedder: the model of a weights folder without its classifier, with its own preprocessing. Weights without a
+ * classifier will do.
+ *
+ * @throws where the weights are not there, broken, or another model's; where the backend cannot be used
+ * @example
+ * const embedder = await createEmbedder({ model: vit_tiny_patch16_224, weights: "path/to/folder" });
+ * const features = await embedder.embed("photo.jpg"); // Float32Array of embedder.width numbers
+ */
+export function createEmbedder(options: ClassifierOptions): Promise<Embedder> {
+  return createEmbedderOn(platformOf(options), options);
+}
+
+function platformOf({ threads }: ClassifierOptions): Platform<WeightsInput> {
   const jit = () => import("@vitrail/jit"); // only where it is asked for
-  return createClassifierOn(
-    { openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads), jit },
-    options,
-  );
+  return { openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads), jit };
 }
 
 /** Settings that a pool of threads is made with: calls that share them share a pool. */
-type DecodeSettings = Pick<ClassifyOptions, "maxPixels" | "orientation" | "icc">;
+type DecodeSettings = Pick<PhotoOptions, "maxPixels" | "orientation" | "icc">;
 
 const MOST_POOLS = 4;
 

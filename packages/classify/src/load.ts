@@ -33,17 +33,30 @@ export function build<C, M extends ImageModel>(
     throw new ClassifyError("bad-option", `numClasses is ${numClasses}; it must be a whole number above 0`);
   }
   for (const note of weights.notes) onNote?.(`${weights.id}: ${note}`);
+  return explained(spec.name, weights, () => {
+    if (numClasses === undefined) return loadModel(asStated(spec, weights), weights.tensors);
+    const { modelArgs = {} } = weights.config ?? {};
+    return loadModel(withModelArgs(spec, modelArgs), weights.tensors, {
+      numClasses,
+      onFreshHead: (message) => onNote?.(message),
+    });
+  });
+}
+
+/** Builds a model without a classifier from opened weights, whatever classifier they have. The caller closes them. */
+export function buildFeatures<C, M extends ImageModel>(spec: ModelSpec<C, M>, weights: Weights): M {
+  const { modelArgs = {} } = weights.config ?? {};
+  return explained(spec.name, weights, () =>
+    loadModel(withModelArgs(spec, modelArgs), weights.tensors, { numClasses: 0 }),
+  );
+}
+
+/** A mismatch says what the checkpoint looks like. */
+function explained<M>(model: string, weights: Weights, load: () => M): M {
   try {
-    if (numClasses !== undefined) {
-      const { modelArgs = {} } = weights.config ?? {};
-      return loadModel(withModelArgs(spec, modelArgs), weights.tensors, {
-        numClasses,
-        onFreshHead: (message) => onNote?.(message),
-      });
-    }
-    return loadModel(asStated(spec, weights), weights.tensors);
+    return load();
   } catch (error) {
-    if (isCheckpointMismatch(error)) error.message = withLooks(error.message, spec.name, weights);
+    if (isCheckpointMismatch(error)) error.message = withLooks(error.message, model, weights);
     throw error;
   }
 }

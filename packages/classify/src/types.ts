@@ -1,5 +1,5 @@
 import type { Image } from "@vitrail/data";
-import type { ImageModel } from "@vitrail/layers";
+import type { ImageModel, Preprocess } from "@vitrail/layers";
 import type { BackendReport } from "@vitrail/tensor";
 import type { EngineInfo } from "./engine.ts";
 
@@ -28,10 +28,8 @@ export interface Prediction {
   readonly probability: number;
 }
 
-/** Settings of one `classify` call. */
-export interface ClassifyOptions {
-  /** How many classes, best first. More than the model has gives all of them. Default 5. */
-  readonly top?: number;
+/** How photos are decoded and batched. */
+export interface PhotoOptions {
   /** A photo with more pixels than this is refused before it is decoded. Default 178,956,970, as in Pillow. */
   readonly maxPixels?: number;
   /** Turn the photo as its EXIF data say. Default true; Python's libraries do not. */
@@ -40,6 +38,12 @@ export interface ClassifyOptions {
   readonly icc?: boolean;
   /** Photos in one forward pass. The default suits the backend and the model's input size. */
   readonly batchSize?: number;
+}
+
+/** Settings of one `classify` call. */
+export interface ClassifyOptions extends PhotoOptions {
+  /** How many classes, best first. More than the model has gives all of them. Default 5. */
+  readonly top?: number;
 }
 
 /** What the model says about one photo. */
@@ -79,6 +83,37 @@ export interface Classifier {
   examine(photo: Photo, options?: ClassifyOptions): Promise<Answer>;
   /** Any number of photos, one outcome each, in their order: a photo that fails gives its error and the rest go on. */
   each(photos: Iterable<Photo>, options?: ClassifyOptions): AsyncGenerator<Outcome, void, undefined>;
+  /** Frees the weights at once, then ends the threads that prepare photos. Calls that still run, and later ones, fail. */
+  dispose(): Promise<void>;
+}
+
+/** What became of one photo of {@link Embedder.each}: its features, or the error that this photo gave. */
+export type EmbedOutcome =
+  | { readonly photo: Photo; readonly embedding: Float32Array; readonly error?: undefined }
+  | { readonly photo: Photo; readonly error: Error; readonly embedding?: undefined };
+
+/**
+ * A model without its classifier, with its weights and preprocessing: photos to pooled features, what timm's model gives with
+ * `num_classes=0`. Calls may overlap; none of them leaves a tensor behind, also after an error. Only {@link Embedder.dispose} frees
+ * the weights.
+ */
+export interface Embedder {
+  /** The model's name, e.g. `vit_tiny_patch16_224`. */
+  readonly name: string;
+  /** As {@link Classifier.model}; its answer is the features. */
+  readonly model: ImageModel;
+  /** Numbers of a photo's features. */
+  readonly width: number;
+  readonly preprocess: Preprocess;
+  /** Of engine tfjs: the backend, and why it was chosen. */
+  readonly report: BackendReport | undefined;
+  /** What runs the forward pass, and why. */
+  readonly engine: EngineInfo;
+  /** One photo: its features. Several photos: the same for each, in their order; one that fails rejects the call and is named. */
+  embed(photo: Photo, options?: PhotoOptions): Promise<Float32Array>;
+  embed(photos: readonly Photo[], options?: PhotoOptions): Promise<Float32Array[]>;
+  /** Any number of photos, one outcome each, in their order: a photo that fails gives its error and the rest go on. */
+  each(photos: Iterable<Photo>, options?: PhotoOptions): AsyncGenerator<EmbedOutcome, void, undefined>;
   /** Frees the weights at once, then ends the threads that prepare photos. Calls that still run, and later ones, fail. */
   dispose(): Promise<void>;
 }
