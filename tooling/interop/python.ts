@@ -37,6 +37,11 @@ export function checkpointPy(python: string, ...args: string[]): Promise<unknown
   return runPy(python, "checkpoint.py", args, process.env);
 }
 
+/** Runs one command of train_check.py and gives what it printed. */
+export function trainPy(python: string, ...args: string[]): Promise<unknown> {
+  return runPy(python, "train_check.py", args, process.env);
+}
+
 function runPy(python: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<unknown> {
   const child = spawn(python, [scriptOf(script), ...args], { env });
   const out: Buffer[] = [];

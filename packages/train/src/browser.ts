@@ -67,6 +67,10 @@ export type {
 } from "./optimizers/optimizer.ts";
 export { type SgdOptions, sgd } from "./optimizers/sgd.ts";
 export { initialState, type Named, type OptimizerState, optimizerStep } from "./optimizers/step.ts";
+export { type ConfusionPlotOptions, confusionPlot } from "./run/plots/confusion-plot.ts";
+export { type Curve, type LinePlotOptions, linePlot } from "./run/plots/lines.ts";
+export { reliabilityPlot } from "./run/plots/reliability-plot.ts";
+export { runPlots } from "./run/plots/run-plots.ts";
 export { type CosineOptions, cosineSchedule } from "./schedules/cosine.ts";
 export {
   type CreateScheduleOptions,

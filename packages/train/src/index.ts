@@ -4,6 +4,8 @@
  * @module
  */
 export * from "./browser.ts";
+export { type ModelCardFacts, modelCard } from "./run/card.ts";
 export { openRun, RUN_FILES, type RunFolder, type RunOptions } from "./run/folder.ts";
+export { type JsonLines, readJsonLines } from "./run/json-lines.ts";
 export type { EventImage, RunEvent } from "./run/tensorboard/event.ts";
 export { type EventFile, type EventFileOptions, openEventFile } from "./run/tensorboard/event-file.ts";
