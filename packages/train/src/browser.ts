@@ -51,7 +51,6 @@ export { EMA_SLOT, type WithEmaOptions, withEma } from "./optimizers/ema.ts";
 export {
   combineGroups,
   type LayerDecayOptions,
-  type Layers,
   layerDecay,
   noDecayForVectors,
 } from "./optimizers/groups.ts";

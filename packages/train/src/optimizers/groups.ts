@@ -1,4 +1,5 @@
 /** Which parameters decay, and how fast each layer learns. */
+import type { LayerOrder } from "@vitrail/layers";
 import type { Group, GroupOf } from "./optimizer.ts";
 
 /** timm's `no_weight_decay` of the Vision Transformer. */
@@ -21,14 +22,6 @@ export function noDecayForVectors(also: readonly string[] = TOKENS): GroupOf {
   };
 }
 
-/** How a model's parameters lie in layers, from the input to the classifier. */
-export interface Layers {
-  /** How many there are. */
-  readonly numLayers: number;
-  /** The layer of a parameter, by its checkpoint name: 0 for the stem, `numLayers - 1` for the classifier. */
-  layerOf(name: string): number;
-}
-
 /** Settings of {@link layerDecay}. */
 export interface LayerDecayOptions {
   /** What each layer's learning rate is of the next one's: 0.65 to 0.75 for fine-tuning a large ViT. */
@@ -39,10 +32,11 @@ export interface LayerDecayOptions {
 
 /**
  * Layer-wise learning-rate decay, timm's `param_groups_layer_decay` (from BEiT, https://arxiv.org/abs/2106.08254): layer `l`
- * learns at decay^(numLayers − 1 − l) of the rate, so that the classifier learns at all of it.
+ * learns at decay^(numLayers − 1 − l) of the rate, so that the classifier learns at all of it. The order of the layers is the
+ * model's: `spec.layers(config)`.
  * @throws RangeError where a parameter's layer is outside of the model's
  */
-export function layerDecay({ numLayers, layerOf }: Layers, { decay, minScale = 0 }: LayerDecayOptions): GroupOf {
+export function layerDecay({ numLayers, layerOf }: LayerOrder, { decay, minScale = 0 }: LayerDecayOptions): GroupOf {
   if (!(decay > 0 && decay <= 1))
     throw new RangeError(`layerDecay: decay: expected more than 0, up to 1, found ${decay}`);
   return (name) => {
