@@ -55,3 +55,27 @@ describe("a compiled step equals the eager one, each from the same state", () =>
     model.dispose();
   });
 });
+
+test("an average moves with the update, not with the parts whose gradients are summed", async () => {
+  const model = createModel(small.cifar, { seed: 1 });
+  const pictures = createRng(1).normal(2 * 32 * 32 * 3);
+  const optimizer = withEma(adamW({ lr: 0.01 }), { decay: 0.5 });
+  const step = await compileStep(
+    { model, loss: ce, optimizer },
+    { batch: 2, input: [32, 32, 3], engine: "ort", accumulate: true },
+  );
+  const read = async () => {
+    const { values } = await step.save();
+    return ["ema:fc.weight", "ema:bn1.running_mean"].map((key) => values[key]?.data as Float32Array);
+  };
+  const start = await read();
+  await step.run(pictures, labels, { part: { index: 0, count: 2 } });
+  expect(await read()).toEqual(start);
+  await step.run(pictures, labels, { part: { index: 1, count: 2 } });
+  const { values } = await step.save();
+  const [weight, mean] = await read();
+  expect(weight).toEqual(values["param:fc.weight"]?.data); // the first update takes the model as it is
+  expect(mean).toEqual(values["param:bn1.running_mean"]?.data);
+  await step.dispose();
+  model.dispose();
+});
