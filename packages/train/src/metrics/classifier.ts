@@ -1,7 +1,7 @@
 import { addAnswer, type CalibrationReport, emptyCalibration, reportCalibration } from "./calibration.ts";
 import { type ConfusionMatrix, emptyConfusion } from "./confusion.ts";
 import { type ClassReport, emptyCounts, type MacroReport, macroOf, reportClasses } from "./per-class.ts";
-import { crossEntropyOf, forEachRow, predictionOf, rankOf } from "./row.ts";
+import { answerOf, forEachRow, rankOf } from "./row.ts";
 
 export interface ClassifierMetricsOptions {
   /** Length of the logits. */
@@ -57,16 +57,17 @@ export function classifierMetrics({
   const addRow = (logits: Float32Array, label: number): void => {
     const row = temperature === 1 ? logits : Float64Array.from(logits, (value) => value / temperature);
     const rank = rankOf(logits, label);
-    const { predicted, confidence } = predictionOf(row);
+    const answer = answerOf(row, label);
+    const { predicted } = answer;
     images++;
-    loss += crossEntropyOf(row, label);
+    loss += answer.loss;
     if (rank < 1) top1++;
     if (rank < 5) top5++;
     (counts.support[label] as number)++;
     (counts.predicted[predicted] as number)++;
     if (predicted === label) (counts.correct[label] as number)++;
     if (matrix) (matrix.counts[label * classes + predicted] as number)++;
-    addAnswer(calibration, confidence, predicted === label);
+    addAnswer(calibration, answer.confidence, predicted === label);
   };
 
   return {

@@ -1,10 +1,11 @@
 /** One image's logits, in double precision. */
 
 /** Cross-entropy with the right class, in nats: −log softmax(logits)[label]. */
-export function crossEntropyOf(logits: ArrayLike<number>, label: number): number {
-  const { most, total } = partitionOf(logits);
-  return Math.log(total) + most - (logits[label] as number);
-}
+export const crossEntropyOf = (logits: ArrayLike<number>, label: number): number => answerOf(logits, label).loss;
+
+/** The most probable class (the first of equals) and its probability. */
+export const predictionOf = (logits: ArrayLike<number>): Pick<RowAnswer, "predicted" | "confidence"> =>
+  answerOf(logits, 0);
 
 /** How many classes come before `label`; of equal ones the first comes first, and what is no number is no answer. */
 export function rankOf(logits: ArrayLike<number>, label: number): number {
@@ -18,21 +19,22 @@ export function rankOf(logits: ArrayLike<number>, label: number): number {
   return before;
 }
 
-/** The most probable class (the first of equals) and its probability. */
-export function predictionOf(logits: ArrayLike<number>): { readonly predicted: number; readonly confidence: number } {
-  const { most, total } = partitionOf(logits);
-  let predicted = 0;
-  while (predicted < logits.length - 1 && logits[predicted] !== most) predicted++;
-  return { predicted, confidence: 1 / total };
+/** What an image's logits say, and how that fits its class. */
+export interface RowAnswer {
+  /** The most probable class, the first of equals, and its probability. */
+  readonly predicted: number;
+  readonly confidence: number;
+  /** Cross-entropy with the right class, in nats: −log softmax(logits)[label]. */
+  readonly loss: number;
 }
 
-/** The largest logit, and the sum of all e^(logit − largest). */
-function partitionOf(logits: ArrayLike<number>): { readonly most: number; readonly total: number } {
-  let most = Number.NEGATIVE_INFINITY;
-  for (let k = 0; k < logits.length; k++) if ((logits[k] as number) > most) most = logits[k] as number;
+export function answerOf(logits: ArrayLike<number>, label: number): RowAnswer {
+  let predicted = 0;
+  for (let k = 1; k < logits.length; k++) if ((logits[k] as number) > (logits[predicted] as number)) predicted = k;
+  const most = logits[predicted] as number;
   let total = 0;
   for (let k = 0; k < logits.length; k++) total += Math.exp((logits[k] as number) - most);
-  return { most, total };
+  return { predicted, confidence: 1 / total, loss: Math.log(total) + most - (logits[label] as number) };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ConfusionMatrix } from "../../metrics/confusion.ts";
-import { escapeXml, label, px, sheet, shorten } from "./svg.ts";
+import { escapeXml, label, px, sheet, shorten, widthOf } from "./svg.ts";
 
 export interface ConfusionPlotOptions {
   /** Names of the classes, in order. */
@@ -28,11 +28,11 @@ export function confusionPlot(
   const n = shown.length;
   const cell = Math.max(14, Math.min(48, SIZE / n));
   const names = shown.map((k) => shorten(classes[k] as string, LONGEST_NAME));
-  const room = 16 + Math.max(...names.map((name) => [...name].length)) * 6.6;
+  const room = 16 + Math.max(...names.map(widthOf));
   const [left, top] = [room + 22, 58];
   const note = n < count ? `: the ${n} of ${count} classes with the most wrong images` : "";
   const heading = title + note;
-  const width = Math.max(36 + heading.length * 8.6, left + n * cell + 20);
+  const width = Math.max(36 + 1.35 * widthOf(heading), left + n * cell + 20);
   const height = top + n * cell + room + 34;
   const body: string[] = [];
   for (const [row, k] of shown.entries()) {

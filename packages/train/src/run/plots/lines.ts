@@ -1,5 +1,5 @@
 import { extent, linearScale, logScale, type Scale } from "./scale.ts";
-import { colour, label, px, sheet, WIDTH } from "./svg.ts";
+import { colour, label, px, sheet, WIDTH, widthOf } from "./svg.ts";
 
 /** One curve. Points that are no numbers are gaps. */
 export interface Curve {
@@ -71,7 +71,7 @@ function legend(names: readonly string[]): string[] {
   let left = BOX.left;
   return names.flatMap((name, i) => {
     const at = left;
-    left += 34 + [...name].length * 7;
+    left += 40 + widthOf(name);
     return [`<path class="curve" style="stroke: ${colour(i)}" d="M${at} 46h16"/>`, label(at + 22, 50, name)];
   });
 }

@@ -18,6 +18,10 @@ export function shorten(text: string, most: number): string {
   return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
 }
 
+/** About how wide a text is, in pixels: letters of East Asia are as wide as they are high. */
+export const widthOf = (text: string): number =>
+  [...text].reduce((sum, letter) => sum + ((letter.codePointAt(0) as number) < 0x1100 ? 6.6 : 12), 0);
+
 /** A pixel, with as many digits as can be seen. */
 export const px = (value: number): string => String(Math.round(value * 10) / 10);
 
