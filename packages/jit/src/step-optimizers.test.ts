@@ -56,6 +56,23 @@ describe("a compiled step equals the eager one, each from the same state", () =>
   });
 });
 
+test("LAMB's norms are a whole filter's, however it lies in the session", async () => {
+  const model = createModel(small.basic, { seed: 1 });
+  const pictures = createRng(1).normal(2 * 32 * 32 * 3);
+  const plan: StepPlan = { model, loss: ce, optimizer: lamb({ lr: 0.01, weightDecay: 0.1 }) };
+  const compiled = await compileStep(plan, { batch: 2, input: [32, 32, 3], engine: "ort" });
+  const eager = await compileStep(plan, { batch: 2, input: [32, 32, 3], engine: "tfjs" });
+  await eager.restore(await compiled.save());
+  for (const step of [compiled, eager]) await step.run(pictures, labels);
+  const [ours, theirs] = [(await compiled.save()).values, (await eager.save()).values];
+  for (const key of ["param:conv1.weight", "param:layer2.0.conv1.weight", "param:fc.weight", "param:bn1.weight"]) {
+    expectClose(ours[key]?.data as Float32Array, theirs[key]?.data as Float32Array, 1e-4, key);
+  }
+  await compiled.dispose();
+  await eager.dispose();
+  model.dispose();
+});
+
 test("an average moves with the update, not with the parts whose gradients are summed", async () => {
   const model = createModel(small.cifar, { seed: 1 });
   const pictures = createRng(1).normal(2 * 32 * 32 * 3);

@@ -65,9 +65,13 @@ function openFile(path: string, flags: string): number {
 /** How many bytes of a file are whole events of up to `lastStep`; 0 where it is no event file. */
 function intactLength(file: Uint8Array, lastStep = Number.POSITIVE_INFINITY): number {
   let end = 0;
-  for (const record of readRecords(file)) {
-    if (stepOf(record.content) > lastStep) break;
-    end = record.end;
+  try {
+    for (const record of readRecords(file)) {
+      if (stepOf(record.content) > lastStep) break;
+      end = record.end;
+    }
+  } catch {
+    // a whole record that is no event
   }
   return end;
 }

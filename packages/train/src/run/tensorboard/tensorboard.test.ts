@@ -102,6 +102,8 @@ describe("openEventFile", () => {
       writeFileSync(path, content);
       expect(goOn(path, 1)).toEqual([0, 1]);
     }
+    writeFileSync(path, frameRecord(Uint8Array.of(0xff, 0xff, 0xff)));
+    expect(goOn(path, 1)).toEqual([0, 1]);
     const other = begin("tail");
     appendFileSync(other, "garbage");
     expect(goOn(other, 40)).toEqual([0, 10, 20, 30, 40]);
