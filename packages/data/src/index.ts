@@ -1,7 +1,6 @@
 export * from "./datasets/index.ts";
 export { decode } from "./decode.ts";
 export {
-  type BadSample,
   type Batch,
   createLoader,
   type Loader,

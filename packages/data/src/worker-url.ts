@@ -3,8 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** The workers of this package: the preprocessor's and the loader's. */
-type Entry = "preprocessor" | "loader";
+/** The workers of this package: the preprocessor's, the loader's, and the one that looks over datasets. */
+type Entry = "preprocessor" | "loader" | "examiner";
+
+const SOURCES: Readonly<Record<Entry, string>> = {
+  preprocessor: "./worker.ts",
+  loader: "./loader/worker.ts",
+  examiner: "./datasets/examine-worker.ts",
+};
 
 /**
  * A worker's entry. The published package has it beside this module. Run on source, as this workspace's tests are,
@@ -15,13 +21,15 @@ export async function workerUrl(entry: Entry = "preprocessor"): Promise<URL> {
   if (!import.meta.url.endsWith(".ts"))
     return entry === "loader"
       ? new URL("./loader/worker.js", import.meta.url)
-      : new URL("./worker.js", import.meta.url);
+      : entry === "examiner"
+        ? new URL("./datasets/examine-worker.js", import.meta.url)
+        : new URL("./worker.js", import.meta.url);
   const tool = "esbuild"; // only this workspace has it: a name in a variable is left alone by bundlers
   const { build } = (await import(tool)) as {
     build(options: Record<string, unknown>): Promise<{ outputFiles: { contents: Uint8Array }[] }>;
   };
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(entry === "loader" ? "./loader/worker.ts" : "./worker.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(SOURCES[entry], import.meta.url))],
     conditions: ["@vitrail/source"],
     write: false,
     bundle: true,

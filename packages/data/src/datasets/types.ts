@@ -54,6 +54,13 @@ export interface Split {
   stream?(): AsyncGenerator<Sample, void, undefined>;
 }
 
+/** A sample that cannot be read or decoded. */
+export interface BadSample {
+  readonly index: number;
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** What was passed over. */
 export interface Skipped {
   /** A path below the dataset's root, or the name of a class. */

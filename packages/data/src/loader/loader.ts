@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { createRng } from "@vitrail/random";
 import { assertMix, type MixOptions, mixBatch } from "../augment/mixup.ts";
-import type { SampleSource, Split } from "../datasets/types.ts";
+import type { BadSample, SampleSource, Split } from "../datasets/types.ts";
 import type { DecodeOptions } from "../decode-options.ts";
 import { ImageError } from "../errors.ts";
 import { workerUrl } from "../worker-url.ts";
@@ -23,13 +23,6 @@ export interface Batch {
   /** `[size]`: indices into the split. */
   readonly indices: Int32Array;
   readonly size: number;
-}
-
-/** A sample that could not be decoded. */
-export interface BadSample {
-  readonly index: number;
-  readonly name: string;
-  readonly reason: string;
 }
 
 export interface LoaderOptions {
