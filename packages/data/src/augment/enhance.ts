@@ -86,22 +86,16 @@ export function adjustSharpness(image: Image, factor: number): Image {
     const row = width * 3;
     const table = products(factor);
     const rounded = thirteenths();
+    const columns = new Uint16Array(row); // sums of three rows
     for (let y = 1; y < height - 1; y++) {
-      const end = (y + 1) * row - 3;
-      for (let i = y * row + 3; i < end; i++) {
-        const v = src[i] as number;
-        const sum =
-          (src[i - row - 3] as number) +
-          (src[i - row] as number) +
-          (src[i - row + 3] as number) +
-          (src[i - 3] as number) +
-          5 * v +
-          (src[i + 3] as number) +
-          (src[i + row - 3] as number) +
-          (src[i + row] as number) +
-          (src[i + row + 3] as number);
+      const at = y * row;
+      for (let i = 0, p = at; i < row; i++, p++)
+        columns[i] = (src[p - row] as number) + (src[p] as number) + (src[p + row] as number);
+      for (let i = 3, p = at + 3; i < row - 3; i++, p++) {
+        const v = src[p] as number;
+        const sum = (columns[i - 3] as number) + (columns[i] as number) + (columns[i + 3] as number) + 4 * v;
         const smooth = rounded[sum] as number;
-        data[i] = Math.fround(smooth + (table[v - smooth + 255] as number)) | 0;
+        data[p] = Math.fround(smooth + (table[v - smooth + 255] as number)) | 0;
       }
     }
   }

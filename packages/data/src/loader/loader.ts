@@ -123,7 +123,7 @@ interface Entry {
   readonly turn: number;
 }
 
-class ThreadedLoader implements Loader {
+export class ThreadedLoader implements Loader {
   readonly length: number;
   readonly batches: number;
   readonly batchSize: number;
@@ -136,7 +136,8 @@ class ThreadedLoader implements Loader {
   readonly #threads: number;
   readonly #prefetch: number;
   readonly #seed: number;
-  readonly #crew: Crew;
+  /** Public for this package's tests alone: `Loader` does not have it. */
+  readonly crew: Crew;
   readonly #kept: KeptImages;
   readonly #bad = new Map<number, { readonly sample: BadSample; readonly error: ImageError }>();
   readonly #free: ArrayBufferLike[] = [];
@@ -189,9 +190,9 @@ class ThreadedLoader implements Loader {
       decode: options.decode ?? {},
       keepBytes: Math.floor(most / Math.max(1, threads)),
     };
-    this.#crew =
+    this.crew =
       threads === 0 ? aloneCrew(createHand(settings)) : new ThreadCrew(threads, settings, () => workerUrl("loader"));
-    this.#kept = new KeptImages(split.length, this.#crew.slabs, Math.max(most, CACHE));
+    this.#kept = new KeptImages(split.length, this.crew.slabs, Math.max(most, CACHE));
   }
 
   get meter(): Meter {
@@ -243,7 +244,7 @@ class ThreadedLoader implements Loader {
     } finally {
       // Nobody waits for these any more. A buffer is free again when no thread writes to it.
       for (const { chunks, done, buffer } of inUse ? [inUse, ...ahead] : ahead) {
-        this.#crew.drop(chunks);
+        this.crew.drop(chunks);
         void done.catch(() => {}).finally(() => this.#free.push(buffer));
       }
     }
@@ -251,7 +252,7 @@ class ThreadedLoader implements Loader {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
-    await this.#crew.dispose();
+    await this.crew.dispose();
     this.#free.length = 0;
   }
 
@@ -315,7 +316,7 @@ class ThreadedLoader implements Loader {
         const chunk = await this.#chunkOf(entries.slice(from, to), from, epoch, buffer);
         if (this.#disposed) throw new ImageError("worker-failed", "this loader was disposed of");
         chunks.add(chunk);
-        const { failures, keeps } = await this.#crew.run(chunk);
+        const { failures, keeps } = await this.crew.run(chunk);
         for (const [at, slab, start, width, height] of keeps)
           this.#kept.set(chunk.indices[at] as number, slab, start, width, height);
         for (const { position, message, code, file } of failures) {
