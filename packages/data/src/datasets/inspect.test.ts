@@ -22,26 +22,48 @@ test("the perceptual hash is ImageHash's", () => {
   }
 });
 
-test("near pairs are those that comparing all with all finds", () => {
-  const looks = Array.from({ length: 400 }, (_, i) => {
-    const image = resize(noise(6, 6, i % 300), 40, 40, { filter: "bicubic" });
-    const data = i < 300 ? image.data : image.data.map((v, at) => Math.min(255, v + (at % (2 + (i % 5)))));
-    const picture = { width: 40, height: 40, data };
-    return { perceptual: perceptualHash(picture), thumb: resize(picture, 16, 16, { filter: "box" }).data };
-  });
-  const close = (i: number, j: number) =>
-    hammingDistance(looks[i]?.perceptual as never, looks[j]?.perceptual as never) <= 4;
-  const pairs = nearPairs(looks).sort(([a], [b]) => a - b);
-  expect(pairs).toEqual(
-    Array.from({ length: 100 }, (_, i) => [i, i + 300]).filter(([i, j]) => close(i as number, j as number)),
-  );
-  expect(pairs.length).toBeGreaterThan(90);
-});
-
 /** A picture that looks like something: coarse noise, enlarged. */
 function scene(seed: number, width = 120, height = 90): Image {
   return resize(noise(7, 5, seed), width, height, { filter: "bicubic" });
 }
+
+const lookOf = (picture: Image) => ({
+  perceptual: perceptualHash(picture),
+  thumb: resize(picture, 16, 16, { filter: "box" }).data,
+});
+
+test("near pairs are those that comparing all with all finds", () => {
+  const looks = Array.from({ length: 700 }, (_, i) => {
+    const { data } = resize(noise(6, 6, i % 680), 40, 40, { filter: "bicubic" });
+    const step = 2 + (i % 5);
+    return lookOf({
+      width: 40,
+      height: 40,
+      data: i < 680 ? data : data.map((v, at) => Math.min(255, v + 9 * (at % step))),
+    });
+  });
+  const { pairs, strict } = nearPairs(looks);
+  expect(strict).toBe(false);
+  const close: number[][] = [];
+  for (const [j, b] of looks.entries())
+    for (const [i, a] of looks.slice(0, j).entries())
+      if (hammingDistance(a.perceptual, b.perceptual) <= 8) close.push([i, j]);
+  expect([...pairs].sort(([a], [b]) => a - b)).toEqual(close.sort(([a], [b]) => (a as number) - (b as number)));
+  expect(close.length).toBeGreaterThanOrEqual(18);
+});
+
+test("in a set whose pictures all look alike only those count that hardly differ", () => {
+  const outline = scene(5, 40, 40).data;
+  const shirt = (i: number) => {
+    const texture = noise(40, 40, i).data;
+    const data = outline.map((v, at) => (v < 128 ? 0 : 200 + ((texture[at] as number) >> 3)));
+    return { width: 40, height: 40, data };
+  };
+  const looks = Array.from({ length: 60 }, (_, i) => lookOf(shirt(i % 59)));
+  const { pairs, strict } = nearPairs(looks);
+  expect(strict).toBe(true);
+  expect(pairs).toContainEqual([0, 59]);
+});
 
 describe("inspectDataset", () => {
   const jpeg = ({ width, height, data }: Image, quality = 90) =>

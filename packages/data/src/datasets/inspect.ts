@@ -46,6 +46,8 @@ export interface Inspection {
   readonly bad: readonly (BadSample & { readonly split: string })[];
   /** Groups of two pictures or more, exact ones first. A near group lists exact copies of its pictures too. */
   readonly duplicates: readonly DuplicateGroup[];
+  /** True where so many pictures look alike that near groups hold only those that hardly differ: a set of one thing on one ground. */
+  readonly alike: boolean;
   /** Groups whose members are of different classes. */
   readonly conflicts: readonly DuplicateGroup[];
   /** Groups with members in the training split and in another. */
@@ -73,7 +75,7 @@ export async function inspectDataset(dataset: Dataset, options: ExamineOptions =
       if (reason !== undefined) bad.push({ split: split.name, index, name: split.nameOf(index), reason });
       if (facts && hash !== undefined) samples.push({ split, index, hash, facts });
     }
-  const duplicates = groupsOf(samples, classes);
+  const { groups: duplicates, alike } = groupsOf(samples, classes);
   const train = dataset.splits.get("train") ?? splits[0];
   return {
     format,
@@ -90,6 +92,7 @@ export async function inspectDataset(dataset: Dataset, options: ExamineOptions =
     modes: countBy(samples, ({ facts }) => facts.mode),
     bad,
     duplicates,
+    alike,
     conflicts: duplicates.filter(({ members }) => members.some(({ label }) => label !== members[0]?.label)),
     leaks: duplicates.filter(
       ({ members }) => members.some(({ split }) => split === "train") && members.some(({ split }) => split !== "train"),
@@ -106,7 +109,10 @@ interface Look {
 }
 
 /** Exact copies by their content, then what looks the same among one of each. */
-function groupsOf(samples: readonly Look[], classes: readonly string[]): DuplicateGroup[] {
+function groupsOf(
+  samples: readonly Look[],
+  classes: readonly string[],
+): { readonly groups: DuplicateGroup[]; readonly alike: boolean } {
   const member = ({ split, index }: Look): Member => ({
     split: split.name,
     index,
@@ -123,12 +129,12 @@ function groupsOf(samples: readonly Look[], classes: readonly string[]): Duplica
   const exact = unique
     .filter(({ length }) => length > 1)
     .map((same): DuplicateGroup => ({ kind: "exact", members: same.map(member) }));
-  const pairs = nearPairs(unique.map(([first]) => (first as Look).facts));
+  const { pairs, strict } = nearPairs(unique.map(([first]) => (first as Look).facts));
   // All copies of a picture come along: a leak may be between a copy of it and another picture's.
   const near = components(unique.length, pairs).map(
     (group): DuplicateGroup => ({ kind: "near", members: group.flatMap((i) => (unique[i] as Look[]).map(member)) }),
   );
-  return [...exact, ...near];
+  return { groups: [...exact, ...near], alike: strict };
 }
 
 /** Groups of what pairs connect, each and all in ascending order. */
