@@ -1,4 +1,11 @@
-import { type Classifier, type ClassifierOptions, createClassifier } from "@vitrail/classify";
+import {
+  type Classifier,
+  type ClassifierOptions,
+  createClassifier,
+  createEmbedder,
+  type Embedder,
+  type EngineInfo,
+} from "@vitrail/classify";
 import { isHubError } from "@vitrail/hub";
 import type { EngineName, Precision } from "@vitrail/jit";
 import { BOX_MODEL, boxFolder } from "./box.ts";
@@ -33,15 +40,30 @@ type Note = (line: string) => void;
 /** Opens the asked model or the default, fetched where it is not cached, and says on `onNote` what was decided. */
 export async function openClassifier(choice: ModelChoice, onNote: Note): Promise<Classifier> {
   const { model, weights } = choice;
-  if (weights !== undefined) {
-    return open(choice, onNote, model === undefined ? { models, weights } : { model: modelNamed(model), weights });
+  if (model === undefined && weights === undefined) return openDefault(choice, onNote);
+  if (model === BOX_MODEL && weights === undefined) return openBox(choice, onNote);
+  return open(createClassifier, choice, onNote, asked(choice, onNote));
+}
+
+/** Opens the asked model without its classifier. There is no default: vectors of different models do not compare. */
+export async function openEmbedder(choice: ModelChoice, onNote: Note): Promise<Embedder> {
+  const { model, weights } = choice;
+  if (model === undefined && weights === undefined) {
+    throw new UserError(
+      "expected --weights or --model: vectors of different models do not compare, so none is the default",
+    );
   }
-  if (model === undefined) return openDefault(choice, onNote);
-  if (isRepo(model)) return open(choice, onNote, { models, weights: model });
-  if (model === BOX_MODEL) return openBox(choice, onNote);
+  const box = model === BOX_MODEL && weights === undefined;
+  return open(createEmbedder, choice, onNote, box ? { models, weights: boxFolder() } : asked(choice, onNote));
+}
+
+/** What the command line names. */
+function asked({ model, weights }: ModelChoice, onNote: Note): ClassifierOptions {
+  if (weights !== undefined) return model === undefined ? { models, weights } : { model: modelNamed(model), weights };
+  if (model === undefined || isRepo(model)) return { models, weights: model as string };
   const published = publishedNamed(model);
   if (!model.includes(".")) onNote(`--model ${model}: taking ${model}.${published.tag}, timm's default`);
-  return open(choice, onNote, { models, weights: published });
+  return { models, weights: published };
 }
 
 /** The model in the box: always here, and never asks the network. */
@@ -62,7 +84,7 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
   const weights = publishedNamed(DEFAULT_MODEL);
   const hub = { connectTimeout: 3000, stallTimeout: 6000, retries: 1 }; // somebody waits, and there is another answer
   try {
-    return await open(choice, onNote, { models, weights, hub });
+    return await open(createClassifier, choice, onNote, { models, weights, hub });
   } catch (error) {
     if (!isHubError(error)) throw error;
     onNote(`The default model, ${DEFAULT_MODEL}, is neither cached nor to be had: ${error.message}.`);
@@ -74,11 +96,16 @@ async function openDefault(choice: ModelChoice, onNote: Note): Promise<Classifie
   }
 }
 
-async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions): Promise<Classifier> {
+async function open<T extends { readonly engine: EngineInfo }>(
+  create: (options: ClassifierOptions) => Promise<T>,
+  choice: ModelChoice,
+  onNote: Note,
+  what: ClassifierOptions,
+): Promise<T> {
   const fetched = fetching(choice, checkpointNames());
   try {
     const settings = { ...what, ...(await common(choice, onNote)), hub: { ...fetched, ...what.hub } };
-    return noted(await createClassifier(settings), onNote);
+    return noted(await create(settings), onNote);
   } catch (error) {
     if ((error as { code?: unknown }).code !== "unknown-model") throw error;
     const { message } = error as Error;
@@ -91,10 +118,10 @@ async function open(choice: ModelChoice, onNote: Note, what: ClassifierOptions):
   }
 }
 
-function noted(classifier: Classifier, onNote: Note): Classifier {
-  const note = engineNote(classifier.engine);
+function noted<T extends { readonly engine: EngineInfo }>(opened: T, onNote: Note): T {
+  const note = engineNote(opened.engine);
   if (note) onNote(note);
-  return classifier;
+  return opened;
 }
 
 async function common({ backend, engine, precision, calibrate, threads }: ModelChoice, onNote: Note) {

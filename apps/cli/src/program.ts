@@ -39,6 +39,26 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   program
+    .command("embed")
+    .description("the features of photos, or of the images directly in a folder, as a file of vectors")
+    .argument("<image|folder...>", "photos and folders; - reads one photo from stdin")
+    .requiredOption("-o, --out <file>", "where to: vectors.safetensors, .parquet or .jsonl")
+    .option("--force", "write over a file that is there, once the new one is whole")
+    .option("-w, --weights <source>", "a folder, a file (with --model), an address, or a name on the hub")
+    .option("-m, --model <name>", "the model of a bare file, or a checkpoint as for classify")
+    .option("--offline", "never ask the network")
+    .addOption(engineOption())
+    .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .option("--batch <n>", "photos of one forward pass (default: what suits the engine)", wholeNumber)
+    .option("--max-pixels <n>", "refuse photos with more pixels than this", wholeNumber, 178_956_970)
+    .option("--no-orientation", "do not turn photos as their EXIF data say")
+    .option("--json", "print one JSON document")
+    .action(async (paths: string[], options) => {
+      const { embed } = await import("./commands/embed.ts");
+      status = await embed(paths, options);
+    });
+
+  program
     .command("download")
     .description("fetch weights into the cache, verified; files that are there already are kept")
     .argument("<id>", "resnet50.a1_in1k, org/repo, org/repo@revision, or https://…/x.safetensors#sha256=…")

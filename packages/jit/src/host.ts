@@ -4,9 +4,15 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { GpuProvider, Runtime, Thread } from "./runtime/thread.ts";
 
+/**
+ * onnxruntime-node 1.30 goes through the program's whole command line (/proc/self/cmdline) with what looks like a recursion for
+ * every character: in a thread's usual 4 MB some 16 kB of photos' names end the process without a word. This holds for 125 kB.
+ */
+const stack = process.platform === "linux" ? { resourceLimits: { stackSizeMb: 256 } } : {};
+
 /** The thread's file lies beside this package's code, in the source tree as in the published package. */
 export function startThread(): Thread {
-  const worker = new Worker(new URL("./worker.js", import.meta.url));
+  const worker = new Worker(new URL("./worker.js", import.meta.url), stack);
   worker.unref();
   return {
     post: (message, transfer) => worker.postMessage(message, transfer),

@@ -1,9 +1,10 @@
-import type { Answer, Photo } from "@vitrail/classify";
+import type { Answer } from "@vitrail/classify";
 import type { EngineName, Precision } from "@vitrail/jit";
-import { type Entry, entriesOf } from "../files.ts";
+import { entriesOf } from "../files.ts";
 import { colorsFor, print, say } from "../io.ts";
+import { FEW, LONG, photosOf, reasonFor } from "../photos.ts";
 import { progress } from "../progress.ts";
-import { messageOf, plain, UserError } from "../user-error.ts";
+import { plain } from "../user-error.ts";
 
 /** The options of `vitrail classify`. */
 export interface ClassifyCommand {
@@ -24,9 +25,6 @@ export interface ClassifyCommand {
 export type Row =
   | { file: string; model: string; predictions: Answer["predictions"]; known?: boolean }
   | { file: string; error: string };
-
-const LONG = 4; // photos from which a bar is worth its flicker
-const FEW = 4; // photos up to which threads cost more than they save
 
 /** `vitrail classify`: 0 if every photo was answered, else 1. */
 export async function classify(paths: readonly string[], options: ClassifyCommand): Promise<number> {
@@ -53,7 +51,7 @@ export async function classify(paths: readonly string[], options: ClassifyComman
       const { value: outcome } = await outcomes.next();
       if (!outcome) break;
       if (outcome.error) {
-        shown({ file: entry.file, error: without(entry, messageOf(outcome.error)) });
+        shown({ file: entry.file, error: reasonFor(entry, outcome.error) });
       } else {
         const { predictions, known } = outcome;
         shown({ file: entry.file, model: classifier.name, predictions, ...(known === undefined ? {} : { known }) });
@@ -94,24 +92,4 @@ export function percent(probability: number): string {
 /** "ten" for the model in the box, else the number. */
 export function count(labels: readonly string[]): string {
   return labels.length === 10 ? "ten" : String(labels.length);
-}
-
-async function photosOf(entries: readonly Extract<Entry, { path: string }>[]): Promise<Photo[]> {
-  const stdin = entries.some(({ path, file }) => path === "-" && file === "-") ? await readStdin() : undefined;
-  return entries.map(({ path, file }) => (file === "-" ? (stdin as Uint8Array) : path));
-}
-
-async function readStdin(): Promise<Uint8Array> {
-  if (process.stdin.isTTY)
-    throw new UserError("-: stdin is a terminal; give a photo to it, e.g. vitrail classify - < photo.jpg");
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return new Uint8Array(Buffer.concat(chunks));
-}
-
-/** The message without the file's name at its beginning: it stands beside it already. */
-function without({ file, path }: Extract<Entry, { path: string }>, message: string): string {
-  for (const name of [file, path])
-    if (message.startsWith(`${plain(name)}: `)) return message.slice(plain(name).length + 2);
-  return message;
 }

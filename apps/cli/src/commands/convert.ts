@@ -1,16 +1,13 @@
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { stat } from "node:fs/promises";
 import { safetensorsChunks } from "@vitrail/checkpoint";
 import { openWeights, type Weights } from "@vitrail/hub";
 import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec } from "@vitrail/layers";
 import { useBackend } from "@vitrail/tensor";
 import { fetching, megabytes } from "../fetching.ts";
-import { reasonOf } from "../files.ts";
 import { print, say } from "../io.ts";
 import { checkpointNames, modelNamed } from "../models-table.ts";
-import { plain, UserError } from "../user-error.ts";
+import { plain } from "../user-error.ts";
+import { refuseExisting, writeWhole } from "../whole-file.ts";
 
 /** The options of `vitrail convert`. */
 export interface ConvertCommand {
@@ -41,9 +38,7 @@ export interface ConvertRow {
 export async function convert(source: string, options: ConvertCommand): Promise<number> {
   const { out, part, dtype, json } = options;
   const spec = modelNamed(options.model) as ModelSpec<unknown, ImageModel>;
-  if (!options.force && existsSync(out)) {
-    throw new UserError(`--out ${out}: there is such a file; give --force to write over it`);
-  }
+  refuseExisting(out, options.force);
   const fetched = fetching(options, checkpointNames());
   const weights = await openWeights(source, { ...fetched, ...(part === undefined ? {} : { part }) }).finally(
     fetched.done,
@@ -85,30 +80,10 @@ function checkFit(spec: ModelSpec<unknown, ImageModel>, { tensors, looksLike }: 
   }
 }
 
-/** Beside the file, then in its place. */
 async function write(out: string, { tensors, metadata }: Weights, dtype: ConvertCommand["dtype"]): Promise<void> {
-  const temporary = `${out}.${randomUUID().slice(0, 8)}.tmp`;
-  try {
-    const file = await open(temporary, "wx");
-    try {
-      for (const chunk of safetensorsChunks(tensors, { metadata: { format: "pt", ...metadata }, dtype })) {
-        await file.writeFile(chunk);
-      }
-      await file.sync();
-    } finally {
-      await file.close();
+  await writeWhole(out, async (file) => {
+    for (const chunk of safetensorsChunks(tensors, { metadata: { format: "pt", ...metadata }, dtype })) {
+      await file.writeFile(chunk);
     }
-    await rename(temporary, out);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall === undefined) throw error; // the weights' own trouble
-    const why =
-      code === "ENOSPC"
-        ? "the disk is full"
-        : code === "ENOENT"
-          ? `there is no folder ${dirname(out)}`
-          : reasonOf(error);
-    throw new UserError(`--out ${out} cannot be written: ${why}`);
-  }
+  });
 }
