@@ -139,6 +139,16 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   program
+    .command("inspect")
+    .description("what is in a dataset: classes, sizes, broken files, copies, copies across splits or classes")
+    .requiredOption("-d, --data <dir>", "pictures with classes: folders, CSV, tar shards, Parquet, idx, CIFAR, npz")
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { inspect } = await import("./commands/inspect.ts");
+      status = await inspect(options);
+    });
+
+  program
     .command("models")
     .description("the models that can be built, their size, and their known checkpoints")
     .option("-f, --filter <glob>", 'only names that match, e.g. "vit_*"')

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
 
@@ -21,8 +21,10 @@ export async function bundleCommand(folder = ".vitrail"): Promise<string> {
     entryPoints: {
       vitrail: join(app, "src/vitrail.ts"),
       demo: join(app, "src/demo.ts"),
-      // the thread of @vitrail/data, which it looks for beside itself
+      // the threads of @vitrail/data, which it looks for beside itself
       worker: join(app, "../../packages/data/src/worker.ts"),
+      "loader/worker": join(app, "../../packages/data/src/loader/worker.ts"),
+      "datasets/examine-worker": join(app, "../../packages/data/src/datasets/examine-worker.ts"),
       // the one of @vitrail/jit has the same name in a folder of its own
       "session-worker": join(app, "../../packages/jit/src/worker.js"),
     },
@@ -41,6 +43,7 @@ export async function bundleCommand(folder = ".vitrail"): Promise<string> {
   for (const { path, contents } of outputFiles) {
     // Several test files bundle at once: a file is whole or not there, and one that is right is left alone.
     if (existsSync(path) && contents.length === statSync(path).size && readFileSync(path).equals(contents)) continue;
+    await mkdir(dirname(path), { recursive: true });
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, contents);
     await rename(draft, path);
