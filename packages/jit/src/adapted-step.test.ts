@@ -23,14 +23,16 @@ const whole = {
 } as const;
 const shape = [4, 32, 32, 3] as const;
 const labels = Int32Array.from([0, 3, 1, 4]);
-const images = (step: number) => fillImage(`adapted.${step}`, shape);
 const loss = crossEntropy as StepPlan["loss"];
 
 /** Three steps on either engine, from the same state. */
-async function bothWays(model: ImageModel, frozen: (name: string) => boolean = () => false) {
+async function bothWays(model: ImageModel, frozen: (name: string) => boolean = () => false, channels = 3) {
+  const images = (step: number) => fillImage(`adapted.${step}`, [4, 32, 32, channels]);
   const plan: StepPlan = { model, loss, optimizer: sgd({ lr: 0.05, momentum: 0.9 }), frozen };
   const [compiled, eager] = await Promise.all(
-    (["ort", "tfjs"] as const).map((engine) => compileStep(plan, { batch: 4, input: [32, 32, 3], engine })),
+    (["ort", "tfjs"] as const).map((engine) =>
+      compileStep(plan, { batch: 4, ...(channels === 3 ? { input: [32, 32, 3] } : {}), engine }),
+    ),
   );
   if (!compiled || !eager) throw new Error("no steps");
   const start = await compiled.save();
@@ -64,7 +66,7 @@ describe("three steps, compiled and eager", () => {
     // Merged, traced and compiled it answers as it does with its updates.
     const merged = loadModel(vit, lora.merge());
     const fast = await compile(lora.model, { input: [4, 32, 32, 3] });
-    const x = images(9);
+    const x = fillImage("adapted", shape);
     const answers = await fast.run(x);
     const plain = tidy(() => merged.forward(tensor4d(x, [...shape])).dataSync());
     expectClose(answers, plain, 1e-5);
@@ -79,11 +81,18 @@ describe("three steps, compiled and eager", () => {
     model.dispose();
   });
 
-  test("of a transformer that was adapted to finer patches and pools by average", async () => {
-    const options = { config: { patchSize: 4, globalPool: "avg" }, numClasses: 5 } as const;
+  test("of a transformer with every kind of dropout: both draw the same", async () => {
+    const rates = { dropRate: 0.1, posDropRate: 0.1, projDropRate: 0.1, attnDropRate: 0.1, dropPathRate: 0.2 };
+    const model = createModel(vit, { seed: 4, config: rates });
+    await bothWays(model);
+    model.dispose();
+  });
+
+  test("of a transformer that was adapted to one channel and finer patches and pools by average", async () => {
+    const options = { config: { patchSize: 4, inChans: 1, globalPool: "avg" }, numClasses: 5 } as const;
     const spec = { ...vit, config: { ...vit.config, numClasses: 7 } };
     const model = loadModel(spec, filledCheckpoint(spec, 1), options);
-    await bothWays(model);
+    await bothWays(model, undefined, 1);
     model.dispose();
   });
 });

@@ -27,7 +27,7 @@ import { type InputSpec, trace } from "./trace.ts";
 export interface StepOptions extends EngineOptions {
   /** Images of a step: fixed, because means over the batch are compiled in. */
   readonly batch: number;
-  /** Shape of one image: height, width, channels. Default: the model's `config.imgSize`, three channels. */
+  /** Shape of one image: height, width, channels. Default: the model's `config.imgSize` and `config.inChans`. */
   readonly input?: readonly number[];
   /** Shape and type of the targets. Default: int32 class numbers, `[batch]`. */
   readonly target?: { readonly shape: readonly number[]; readonly dtype?: "float32" | "int32" };
@@ -136,9 +136,11 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
 }
 
 function inputOf({ model }: StepPlan): readonly [number, number, number] {
-  const size = (model as { config?: { imgSize?: number | readonly [number, number] } }).config?.imgSize;
+  const { config } = model as { config?: { imgSize?: number | readonly [number, number]; inChans?: number } };
+  const size = config?.imgSize;
   if (size === undefined) throw new JitError("bad-input", "input: expected [height, width, channels], found nothing");
-  return typeof size === "number" ? [size, size, 3] : [...size, 3];
+  const channels = config?.inChans ?? 3;
+  return typeof size === "number" ? [size, size, channels] : [...size, channels];
 }
 
 interface TracedStep {

@@ -24,6 +24,8 @@ export interface LoraOptions {
    * a transformer's: https://arxiv.org/abs/2305.14314 finds that to matter more than the rank. Never the classifier.
    */
   readonly targets?: readonly string[] | ((path: string) => boolean);
+  /** What else trains besides A, B and the classifier, by name: a fusion's gate, a hybrid's new patches. Default: nothing. */
+  readonly alsoTrain?: (name: string) => boolean;
   /** Dropout of what A sees, in training. Default 0. */
   readonly dropRate?: number;
   /** Seeds A. Default 0. */
@@ -38,7 +40,7 @@ export interface Lora<M extends ImageModel> {
   readonly model: M;
   /** The layers that have an update. */
   readonly targets: readonly string[];
-  /** For `compileStep`: all but A, B and the classifier. */
+  /** For `compileStep`: all but A, B, the classifier and what `alsoTrain` says. */
   frozen(name: string): boolean;
   /** A checkpoint of the plain model, W + (α / r) B A in place of W. Values are read when asked for. */
   merge(): StateDict;
@@ -83,7 +85,8 @@ export function addLora<C, M extends ImageModel & { readonly config: C }>(
   model: M,
   options: LoraOptions = {},
 ): Lora<M> {
-  const { rank = 8, alpha = 2 * rank, targets = ["qkv", "proj", "fc1", "fc2"], dropRate = 0, seed = 0, from } = options;
+  const { rank = 8, alpha = 2 * rank, targets = ["qkv", "proj", "fc1", "fc2"] } = options;
+  const { dropRate = 0, seed = 0, from, alsoTrain = () => false } = options;
   if (!Number.isInteger(rank) || rank < 1) throw new RangeError(`rank: expected 1, 2, 3, …, found ${rank}`);
   if (!Number.isFinite(alpha)) throw new RangeError(`alpha: expected a number, found ${alpha}`);
   const isHead = (path: string) => path === spec.head || path.startsWith(`${spec.head}.`);
@@ -111,7 +114,7 @@ export function addLora<C, M extends ImageModel & { readonly config: C }>(
   return {
     model: adapted,
     targets: chosen,
-    frozen: (name) => !isOfLora(name) && !isHead(name),
+    frozen: (name) => !isOfLora(name) && !isHead(name) && !alsoTrain(name),
     merge: () => merged(adapted.params.stateDict(), alpha / rank),
   };
 }

@@ -70,6 +70,15 @@ describe("a model with low-rank updates", () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  test("trains what else is said, the new parts of a fusion say", () => {
+    const base = createModel(vit);
+    const { model, frozen } = addLora(vit, base, { rank: 1, alsoTrain: (name) => name.startsWith("patch_embed.") });
+    expect(frozen("patch_embed.proj.weight")).toBe(false);
+    expect(frozen("pos_embed")).toBe(true);
+    base.dispose();
+    model.dispose();
+  });
+
   test("goes on from saved updates, and a new classifier keeps them", () => {
     const base = createModel(vit, { seed: 1 });
     const lora = addLora(vit, base, { rank: 2, seed: 5 });
