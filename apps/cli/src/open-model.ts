@@ -52,7 +52,8 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
   }
 }
 
-function sourceOf(model: string | undefined, weights: string | undefined) {
+/** What `openWeights` is to open. */
+export function sourceOf(model: string | undefined, weights: string | undefined) {
   if (weights !== undefined) return weights;
   if (model === undefined)
     throw new UserError(`expected a model; there are ${Object.keys(models).length}: see "vitrail models"`);

@@ -139,6 +139,38 @@ export async function main(args: readonly string[]): Promise<number> {
     });
 
   program
+    .command("train")
+    .description("learn to tell classes of pictures apart; what is not said is picked for the model and the data")
+    .option("-d, --data <dir>", "pictures with classes: folders, CSV, tar shards, Parquet, idx, CIFAR, npz")
+    .option("--val <dir|share>", "what to judge by (default: the data's own split, else a fifth)")
+    .option("-m, --model <name>", "the model to train; see vitrail models")
+    .option("-w, --weights <source>", "to begin from: a folder, a file, a name on the hub, or none")
+    .option("--offline", "never ask the network")
+    .option("--epochs <n>", "how often every picture is seen", wholeNumber)
+    .addOption(
+      new Option("--mode <name>", "what learns: everything, the classifier, the last blocks, low-rank updates").choices(
+        ["full", "linear", "partial", "lora"],
+      ),
+    )
+    .option("--image-size <n>", "side of the model's input in pixels", wholeNumber)
+    .option("--batch-size <n>", "pictures of a step", wholeNumber)
+    .option("--lr <rate>", "learning rate", positive)
+    .option("--recipe <file>", "settings in YAML, by the names of timm's train.py")
+    .option("--set <name=value>", "one more setting, as in a recipe; again for each", collect, [])
+    .option("-o, --out <dir>", "the run's folder (default: runs/MODEL-DATA)")
+    .option("--resume", "go on with the run in --out, to the same end as if it had not been stopped")
+    .option("--limit <n>", "only the first n pictures of each split after the seeded shuffle", wholeNumber)
+    .option("--seed <n>", "of everything random (default: 0)", wholeFromZero)
+    .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
+    .addOption(engineOption())
+    .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .option("--json", "print a JSON document a line: plan, start, epoch, done")
+    .action(async (options) => {
+      const { train } = await import("./commands/train.ts");
+      status = await train(options);
+    });
+
+  program
     .command("inspect")
     .description("what is in a dataset: classes, sizes, broken files, copies, copies across splits or classes")
     .requiredOption("-d, --data <dir>", "pictures with classes: folders, CSV, tar shards, Parquet, idx, CIFAR, npz")
@@ -230,6 +262,19 @@ function share(text: string): number {
   const value = /^(0|1|0?\.[0-9]+|1\.0+)$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("It must be a share from 0 to 1.");
   return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("It must be a number above 0.");
+  return value;
+}
+
+const collect = (text: string, before: readonly string[]): string[] => [...before, text];
+
+function wholeFromZero(text: string): number {
+  return text === "0" ? 0 : wholeNumber(text);
 }
 
 function wholeNumber(text: string): number {

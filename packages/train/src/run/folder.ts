@@ -1,12 +1,13 @@
 /** A run's folder: what it is trained with, its states, its best weights. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Checkpoint, encodeSafetensors, readCheckpoint, type TensorSource } from "@vitrail/checkpoint";
 import type { ParamStore } from "@vitrail/layers";
 import { parse, stringify } from "yaml";
 import { TrainError } from "../fit/errors.ts";
 import type { Keeper } from "../fit/options.ts";
+import type { Progress } from "../fit/progress.ts";
 import type { Values } from "../fit/weights.ts";
 import { lockFolder } from "./lock.ts";
 import { decodeSaved, encodeSaved, progressOf, toValue, weightsFile } from "./saved-file.ts";
@@ -53,7 +54,7 @@ export interface RunFolder extends Keeper {
   readonly folder: string;
   /** The path of a file in it. */
   path(name: string): string;
-  /** Writes a file of it, whole or not at all. */
+  /** Writes a file of it, `name` or `folder/name`, whole or not at all. */
   write(name: string, bytes: Uint8Array | string): Promise<void>;
   /** Gives the folder back. */
   close(): void;
@@ -71,14 +72,8 @@ export async function openRun(options: RunOptions): Promise<RunFolder> {
   const unlock = lockFolder(join(folder, LOCK), folder);
   try {
     const run = new Folder(options, unlock);
-    const begun = existsSync(run.path(RUN_FILES.args));
-    if (begun && !resume) {
-      throw new TrainError(
-        "folder-in-use",
-        `${folder} holds ${describe(run)}: go on with it (--resume), or take another folder`,
-      );
-    }
-    if (begun) await run.compare();
+    if (!resume) assertNoRun(folder);
+    if (existsSync(run.path(RUN_FILES.args))) await run.compare();
     else await run.begin();
     return run;
   } catch (error) {
@@ -97,14 +92,24 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-function describe(run: Folder): string {
+/**
+ * For those who want to know before they prepare anything.
+ * @throws TrainError "folder-in-use" where a folder holds a run, with how far it is
+ */
+export function assertNoRun(folder: string): void {
+  if (!existsSync(join(folder, RUN_FILES.args))) return;
+  throw new TrainError(
+    "folder-in-use",
+    `${folder} holds ${describe(folder)}: go on with it (--resume), or take another folder`,
+  );
+}
+
+function describe(folder: string): string {
   try {
-    const { epoch, batch, ended, history } = JSON.parse(progressOf(run.read(RUN_FILES.last)) ?? "") as {
-      epoch: number;
-      batch: number;
-      ended: string;
-      history: unknown[];
-    };
+    const path = join(folder, RUN_FILES.last);
+    const { epoch, batch, ended, history } = JSON.parse(
+      progressOf(readCheckpoint(readFileSync(path))) ?? "",
+    ) as Progress;
     const within = batch > 0 ? `, ${batch} batches into the next` : "";
     return ended === "no" ? `a run of ${epoch} epochs so far${within}` : `a finished run of ${history.length} epochs`;
   } catch {
@@ -127,7 +132,8 @@ class Folder implements RunFolder {
     return join(this.folder, name);
   }
 
-  write(name: string, bytes: Uint8Array | string): Promise<void> {
+  async write(name: string, bytes: Uint8Array | string): Promise<void> {
+    if (name.includes("/")) await makeFolder(dirname(this.path(name)));
     return writeWhole(this.path(name), bytes);
   }
 

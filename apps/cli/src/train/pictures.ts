@@ -1,0 +1,177 @@
+/** The data of a run: what is learned from, what it is judged by, and what was left out. */
+import { createHash } from "node:crypto";
+import {
+  assertTrainable,
+  checkSamples,
+  type Dataset,
+  limit,
+  openDataset,
+  overlap,
+  type Split,
+  splitOff,
+  subset,
+} from "@vitrail/data";
+import { UserError } from "../user-error.ts";
+
+/** What was asked for. */
+export interface PicturesOptions {
+  readonly data: string;
+  /** Another folder, or a share of the training pictures. Default: the data's own validation split, else a fifth. */
+  readonly val?: string | undefined;
+  readonly limit?: number | undefined;
+  readonly seed: number;
+  readonly onBad: "skip" | "fail";
+  /** Names of samples that are known to be bad: then none is looked at. */
+  readonly knownBad?: readonly string[] | undefined;
+  readonly onNote: (line: string) => void;
+  /** While every picture is looked at. */
+  readonly onCheck?: (done: number, of: number) => void;
+}
+
+/** Opened, checked, split. */
+export interface Pictures {
+  readonly classes: readonly string[];
+  readonly train: Split;
+  readonly val: Split;
+  /** By name: what cannot be decoded. */
+  readonly bad: readonly string[];
+  /** Plain data that differs where the pictures do: what a run must go on with. */
+  readonly identity: Readonly<Record<string, unknown>>;
+  dispose(): Promise<void>;
+}
+
+const OWN_FRACTION = 0.2;
+
+/** Opens the data, takes what is broken out of it, and says in lines what was decided. */
+export async function openPictures(options: PicturesOptions): Promise<Pictures> {
+  const { data, val, seed, onNote } = options;
+  const fraction = val === undefined ? undefined : fractionOf(val);
+  const dataset = await openDataset(data);
+  const opened: Dataset[] = [dataset];
+  try {
+    let train = splitNamed(dataset, ["train", "all"], data);
+    let judged: Split;
+    if (val !== undefined && fraction === undefined) {
+      const other = await openDataset(val, { classes: dataset.classes });
+      opened.push(other);
+      judged = splitNamed(other, ["val", "test", "all"], val);
+    } else {
+      const own = fraction === undefined ? (dataset.splits.get("val") ?? dataset.splits.get("test")) : undefined;
+      if (own) judged = own;
+      else ({ train, val: judged } = splitOff(train, fraction ?? OWN_FRACTION, seed));
+      if (own) onNote(`validation: the data's own ${own.name} split, ${count(own.length)}`);
+      else if (judged.length > 0) {
+        onNote(
+          `validation: ${count(judged.length)} of the training pictures (${percent(fraction ?? OWN_FRACTION)}), which are not trained on`,
+        );
+      }
+    }
+    for (const { name, reason } of dataset.skipped.slice(0, MOST)) onNote(`passed over: ${name}: ${reason}`);
+    if (dataset.skipped.length > MOST) onNote(`… and ${dataset.skipped.length - MOST} more, passed over`);
+    if (options.limit !== undefined) {
+      train = limit(train, options.limit, seed);
+      judged = limit(judged, options.limit, seed);
+    }
+    const checked = await withoutBad([train, judged], options);
+    [train, judged] = checked.splits as [Split, Split];
+    assertTrainable(train, dataset);
+    if (judged.length === 0) {
+      throw new UserError(`${val ?? data}: no picture is left to judge by; give a folder or a larger share with --val`);
+    }
+    if (options.knownBad === undefined) await sayOverlap(train, judged, onNote);
+    return {
+      classes: dataset.classes,
+      train,
+      val: judged,
+      bad: checked.bad,
+      identity: {
+        format: dataset.format,
+        classes: dataset.classes,
+        train: identityOf(train),
+        val: identityOf(judged),
+      },
+      dispose: async () => void (await Promise.all(opened.map((one) => one.dispose()))),
+    };
+  } catch (error) {
+    await Promise.all(opened.map((one) => one.dispose()));
+    throw error;
+  }
+}
+
+const MOST = 5; // lines of a kind that anybody reads
+const HASHED = 20_000; // pictures that are read once more to find some in both splits
+
+/** "0.1", as a share of the training pictures; anything else is a folder. */
+function fractionOf(val: string): number | undefined {
+  if (!/^(0?\.\d+|[01](\.\d+)?)$/.test(val)) return undefined;
+  const share = Number(val);
+  if (share > 0 && share < 1) return share;
+  throw new UserError(`--val ${val}: expected a folder, or a share of the training pictures above 0 and below 1`);
+}
+
+function splitNamed({ splits }: Dataset, names: readonly string[], where: string): Split {
+  for (const name of names) {
+    const found = splits.get(name);
+    if (found) return found;
+  }
+  throw new UserError(`${where}: expected a split named ${names.join(" or ")}, found ${[...splits.keys()].join(", ")}`);
+}
+
+async function withoutBad(
+  splits: readonly Split[],
+  { onBad, knownBad, onNote, onCheck }: PicturesOptions,
+): Promise<{ splits: Split[]; bad: string[] }> {
+  const total = splits.reduce((sum, { length }) => sum + length, 0);
+  const kept: Split[] = [];
+  const bad: string[] = [];
+  const reasons: string[] = [];
+  let before = 0;
+  for (const split of splits) {
+    const known = new Set(knownBad);
+    const found = knownBad
+      ? Array.from({ length: split.length }, (_, index) => ({ index, name: split.nameOf(index), reason: "" })).filter(
+          ({ name }) => known.has(name),
+        )
+      : await checkSamples(split, { onProgress: (done) => onCheck?.(before + done, total) });
+    before += split.length;
+    const out = new Set(found.map(({ index }) => index));
+    bad.push(...found.map(({ name }) => name));
+    reasons.push(...found.map(({ name, reason }) => (reason.includes(name) ? reason : `${name}: ${reason}`)));
+    const left = Array.from({ length: split.length }, (_, i) => i).filter((i) => !out.has(i));
+    kept.push(out.size === 0 ? split : subset(split, left));
+  }
+  if (knownBad === undefined && bad.length > 0) {
+    const lines = [...reasons.slice(0, 20), ...(reasons.length > 20 ? [`… and ${reasons.length - 20} more`] : [])];
+    const list = lines.map((line) => `\n  ${line}`).join("");
+    if (onBad === "fail") {
+      throw new UserError(
+        `${bad.length} of ${total} pictures cannot be read (--on-bad skip goes on without them):${list}`,
+      );
+    }
+    onNote(`${bad.length} of ${total} pictures cannot be read and are left out (--on-bad fail stops here):`);
+    for (const line of lines) onNote(`  ${line}`);
+  }
+  return { splits: kept, bad };
+}
+
+async function sayOverlap(train: Split, val: Split, onNote: (line: string) => void): Promise<void> {
+  if (train.length + val.length > HASHED) return;
+  const shared = await overlap(train, val);
+  const [first] = shared;
+  if (!first) return;
+  const such = `${val.nameOf(first.val[0] as number)} is ${train.nameOf(first.train[0] as number)}`;
+  const found = shared.reduce((sum, one) => sum + one.val.length, 0);
+  onNote(
+    `${found} of ${val.length} validation pictures are training pictures, too (${such}): the score will be too good`,
+  );
+}
+
+/** Count and a digest of names and labels in order. */
+function identityOf(split: Split): { readonly images: number; readonly digest: string } {
+  const hash = createHash("sha256");
+  for (let i = 0; i < split.length; i++) hash.update(`${split.nameOf(i)}\n${split.label(i)}\n`);
+  return { images: split.length, digest: hash.digest("hex").slice(0, 32) };
+}
+
+const count = (n: number) => `${n} picture${n === 1 ? "" : "s"}`;
+const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;

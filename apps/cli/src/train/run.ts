@@ -1,0 +1,314 @@
+/** A training run from the command line, from its options to the folder that it leaves. */
+import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { createSampleReader, pictureFile, type Split } from "@vitrail/data";
+import { type BackendName, useBackend } from "@vitrail/tensor";
+import { assertNoRun, concludeRun, fit, openRun, RUN_FILES, recordRun } from "@vitrail/train";
+import { parse } from "yaml";
+import type { TrainCommand } from "../commands/train.ts";
+import { UserError } from "../user-error.ts";
+import { configJson } from "./config-json.ts";
+import { pickRecipe } from "./defaults.ts";
+import { openPictures, type Pictures } from "./pictures.ts";
+import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
+import { createReporter } from "./report.ts";
+import { openSession, type Resolved } from "./session.ts";
+import { openTrainee, type Trainee } from "./trainee.ts";
+
+type Note = (line: string) => void;
+
+/** Runs `vitrail train` and gives its exit status. */
+export async function runTraining(options: TrainCommand, onNote: Note): Promise<number> {
+  const reporter = await createReporter({ json: options.json ?? false, onNote });
+  const begun = options.resume ? earlierRun(options.out) : undefined;
+  const asked = {
+    ...begun?.recipe,
+    ...(options.recipe === undefined ? {} : readRecipe(options.recipe)),
+    ...flagsOf(options),
+  };
+  const data = options.data ?? begun?.data;
+  if (data === undefined) throw new UserError("expected pictures to learn from: --data DIR");
+  await useBackend((options.backend ?? "auto") as BackendName | "auto");
+  const trainee = await openTrainee(asked, { offline: options.offline }, reporter.note);
+  let pictures: Pictures | undefined;
+  let session: Awaited<ReturnType<typeof openSession>> | undefined;
+  let run: Awaited<ReturnType<typeof openRun>> | undefined;
+  try {
+    const val = options.val ?? begun?.val;
+    const seed = asked.seed ?? 0;
+    pictures = await openPictures({
+      data,
+      val,
+      limit: asked.limit,
+      seed,
+      onBad: options.onBad,
+      knownBad: begun?.bad,
+      onNote: reporter.note,
+      onCheck: reporter.checking,
+    });
+    const recipe = begun ? (asked as Resolved) : await resolved(asked, trainee, pictures, reporter.note);
+    const engine = options.engine === undefined || options.engine === "auto" ? {} : { engine: options.engine };
+    session = await openSession(recipe, trainee, pictures, engine, {
+      onNote: reporter.note,
+      onFeatures: reporter.features,
+    });
+    const folder = options.out ?? begun?.folder ?? freeFolder(recipe.model, data);
+    run = await openRun({
+      folder,
+      ...session.run,
+      args: { recipe, pictures: { ...pictures.identity, left_out: pictures.bad } },
+      config: configJson(trainee, session.model, pictures.classes, basename(resolve(folder))),
+      environment: environmentOf(options, data, val),
+      resume: options.resume ?? false,
+    });
+    reporter.plan({
+      folder,
+      recipe,
+      images: pictures.train.length,
+      validation: pictures.val.length,
+      classes: pictures.classes,
+    });
+    return await trainAndJudge({ data, recipe, trainee, pictures, session, run, engine, reporter });
+  } finally {
+    reporter.end();
+    run?.close();
+    await session?.dispose();
+    await pictures?.dispose();
+    trainee.close();
+  }
+}
+
+interface Parts {
+  readonly data: string;
+  readonly recipe: Resolved;
+  readonly trainee: Trainee;
+  readonly pictures: Pictures;
+  readonly session: Awaited<ReturnType<typeof openSession>>;
+  readonly run: Awaited<ReturnType<typeof openRun>>;
+  readonly engine: Parameters<typeof openSession>[3];
+  readonly reporter: Awaited<ReturnType<typeof createReporter>>;
+}
+
+async function trainAndJudge(parts: Parts): Promise<number> {
+  const { pictures, session, run, engine, reporter } = parts;
+  const { epochs, data, accumulate = 1 } = session.fit;
+  const updates = epochs * Math.ceil(data.train.batches / accumulate);
+  const record = recordRun(run, { updates });
+  const stop = new AbortController();
+  const unlisten = onInterrupt(() => {
+    reporter.note("stopping after this step, to save what was learned; once more ends at once");
+    stop.abort();
+  });
+  try {
+    const result = await fit({
+      ...session.fit,
+      ...engine,
+      keeper: run,
+      signal: stop.signal,
+      onStart(start) {
+        record.onStart(start);
+        reporter.start(start, { epochs, updates });
+      },
+      onStep(report) {
+        record.onStep(report);
+        reporter.step(report);
+      },
+      onValidation: reporter.validation,
+      async onEpoch(report) {
+        await record.onEpoch(report);
+        reporter.epoch(report);
+      },
+    });
+    if (result.ended === "interrupted") {
+      reporter.interrupted(result.progress, run.folder);
+      return 130;
+    }
+    const conclusion = await concludeRun(run, {
+      ...engine,
+      model: session.model,
+      validation: session.validation,
+      classes: pictures.classes,
+      progress: result.progress,
+      card: cardOf(parts),
+      picture: (index) => pictureOf(pictures.val, index),
+      onProgress: (done) => reporter.validation(done, pictures.val.length),
+    });
+    reporter.done(conclusion, result.progress, run.folder);
+    return 0;
+  } finally {
+    unlisten();
+    record.close();
+  }
+}
+
+/** The settings that the command's own options are. */
+function flagsOf(options: TrainCommand): Recipe {
+  const { model, weights, epochs, mode, imageSize, batchSize, lr, limit, seed, set = [] } = options;
+  const given = { model, weights, epochs, mode, img_size: imageSize, batch_size: batchSize, lr, limit, seed };
+  return {
+    ...checkRecipe(Object.fromEntries(set.map(assignment)), "--set"),
+    ...checkRecipe(given, "the command line"),
+  };
+}
+
+/** `lr=0.1`, `scale=[0.5, 1]`: a value as in a recipe's file. */
+function assignment(text: string): [string, unknown] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UserError(`--set ${text}: expected name=value, as in --set lr=0.01`);
+  try {
+    return [text.slice(0, at), parse(text.slice(at + 1))];
+  } catch (error) {
+    throw new UserError(`--set ${text}: ${(error as Error).message.split("\n")[0]}`);
+  }
+}
+
+/** Settings of augmentation: where one is asked for, a recipe that has none is not meant. */
+const AUGMENTS = [
+  "train_crop_mode",
+  "scale",
+  "ratio",
+  "hflip",
+  "vflip",
+  "color_jitter",
+  "grayscale_prob",
+  "aa",
+  "reprob",
+  "mixup",
+  "cutmix",
+] as const;
+
+async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onNote: Note): Promise<Resolved> {
+  const [, imgSize] = trainee.preprocess.inputSize;
+  const { recipe, reason } = pickRecipe(
+    {
+      family: trainee.family,
+      pretrained: trainee.weights !== undefined,
+      images: pictures.train.length,
+      imgSize,
+      exact: await haveSize(pictures.train, imgSize),
+    },
+    asked.mode,
+  );
+  const augmented = AUGMENTS.some((name) => asked[name] !== undefined && asked[name] !== 0);
+  const all = {
+    seed: 0,
+    ...recipe,
+    ...(augmented ? { no_aug: false } : {}),
+    ...asked,
+    model: trainee.spec.name,
+    weights: trainee.weights ?? "none",
+    img_size: imgSize,
+  } as Resolved;
+  if (asked.batch_size !== undefined && asked.batch_size > pictures.train.length) {
+    throw new UserError(
+      `batch_size ${asked.batch_size} is more than the ${pictures.train.length} training pictures; give a smaller one`,
+    );
+  }
+  const own = Object.keys(recipe).filter((name) => asked[name as keyof Recipe] === undefined);
+  if (own.length > 0) onNote(`picked for ${pictures.train.length} pictures: ${reason}`);
+  return all;
+}
+
+/** Whether pictures have the model's size as they are: by the first few. */
+async function haveSize(split: Split, size: number): Promise<boolean> {
+  const reader = createSampleReader();
+  try {
+    for (let i = 0; i < Math.min(4, split.length); i++) {
+      const { width, height } = await reader.image(await split.source(i));
+      if (width !== size || height !== size) return false;
+    }
+    return true;
+  } finally {
+    await reader.dispose();
+  }
+}
+
+interface Earlier {
+  readonly folder: string;
+  readonly recipe: Recipe;
+  readonly data: string | undefined;
+  readonly val: string | undefined;
+  readonly bad: readonly string[] | undefined;
+}
+
+/** What a run's folder says of it; undefined where nothing was begun there. */
+function earlierRun(folder: string | undefined): Earlier | undefined {
+  if (folder === undefined) throw new UserError("--resume goes on with a run: say which with --out runs/NAME");
+  const path = join(folder, RUN_FILES.args);
+  if (!existsSync(path)) return undefined;
+  try {
+    const { recipe, pictures } = parse(readFileSync(path, "utf8")) as {
+      recipe: Record<string, unknown>;
+      pictures: { left_out?: string[] };
+    };
+    const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as {
+      data?: string;
+      val?: string;
+    }[];
+    const { data, val } = places.at(-1) ?? {};
+    return { folder, recipe: checkRecipe(recipe, path), data, val, bad: pictures.left_out };
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${path} cannot be read (${(error as Error).message.split("\n")[0]}): is ${folder} a run?`);
+  }
+}
+
+/** runs/resnet18-ants-bees, or with a number where that is taken. */
+function freeFolder(model: string, data: string): string {
+  const name = `${model}-${basename(resolve(data)).replace(/[^\p{L}\p{N}._-]+/gu, "-") || "data"}`;
+  for (let n = 1; ; n++) {
+    const folder = join("runs", n === 1 ? name : `${name}-${n}`);
+    if (!existsSync(folder)) return folder;
+  }
+}
+
+function environmentOf({ engine = "auto", backend }: TrainCommand, data: string, val: string | undefined) {
+  const place = (path: string) => (existsSync(path) ? resolve(path) : path);
+  return {
+    data: place(data),
+    ...(val === undefined ? {} : { val: place(val) }),
+    engine,
+    ...(backend === undefined ? {} : { backend }),
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+  };
+}
+
+function cardOf({ data, recipe, trainee, pictures: { train, val }, run }: Parts) {
+  const { weights, spec } = trainee;
+  return {
+    name: basename(resolve(run.folder)),
+    architecture: spec.name,
+    // a folder's own place says nothing to others
+    ...(weights === undefined ? {} : { baseModel: existsSync(weights) ? basename(resolve(weights)) : weights }),
+    dataset: { name: basename(resolve(data)), images: { training: train.length, validation: val.length } },
+    args: recipe,
+  };
+}
+
+async function pictureOf(split: Split, index: number) {
+  const { bytes, kind } = await pictureFile(await split.source(index));
+  return {
+    name: split.nameOf(index),
+    bytes,
+    extension: kind === undefined ? "" : `.${kind === "jpeg" ? "jpg" : kind}`,
+  };
+}
+
+/** Ctrl-C and a polite kill: told once, then as usual. */
+function onInterrupt(stop: () => void): () => void {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  let asked = false;
+  const listener = () => {
+    if (asked) process.exit(130);
+    asked = true;
+    stop();
+  };
+  for (const signal of signals) process.on(signal, listener);
+  return () => {
+    for (const signal of signals) process.off(signal, listener);
+  };
+}

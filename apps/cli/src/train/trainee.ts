@@ -1,0 +1,164 @@
+/** The model of a training run: built, with its weights, for the classes of the data. */
+import { openWeights } from "@vitrail/hub";
+import {
+  createModel,
+  type ImageModel,
+  loadModel,
+  type ModelSpec,
+  type Preprocess,
+  withModelArgs,
+} from "@vitrail/layers";
+import { fetching } from "../fetching.ts";
+import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
+import { sourceOf } from "../open-model.ts";
+import { UserError } from "../user-error.ts";
+import type { Recipe } from "./recipe.ts";
+
+type Spec = ModelSpec<unknown, ImageModel & { readonly config: unknown }>;
+
+/** A model before its classes are known. */
+export interface Trainee {
+  /** With the configuration that the recipe and the weights ask for. */
+  readonly spec: Spec;
+  readonly family: "transformer" | "resnet" | "cifar";
+  /** timm's `model_args`: where its sizes differ from the table's. */
+  readonly modelArgs: Readonly<Record<string, unknown>>;
+  /** Where the weights are from; undefined for random ones. */
+  readonly weights: string | undefined;
+  /** The classes of the weights, where they say them. */
+  readonly labels: readonly string[] | undefined;
+  readonly preprocess: Preprocess;
+  /** Builds it. */
+  build(numClasses: number, seed: number, onNote: (line: string) => void): ImageModel & { readonly config: unknown };
+  close(): void;
+}
+
+/** Finds model and weights; nothing is built yet, but everything is checked that can be. */
+export async function openTrainee(
+  recipe: Recipe,
+  { offline }: { readonly offline?: boolean | undefined },
+  onNote: (line: string) => void,
+): Promise<Trainee> {
+  const { model, weights } = recipe;
+  if (model === undefined && (weights === undefined || weights === "none")) {
+    throw new UserError('expected a model to train: --model NAME; see "vitrail models"');
+  }
+  const plain = model !== undefined && !isRepo(model);
+  if (plain && weights === undefined && !published(model)) {
+    onNote(`--model ${model}: nobody has published weights of it, so it starts from random ones`);
+    return fromSpec(changed(modelNamed(model) as unknown as Spec, recipe), recipe);
+  }
+  if (plain && weights === "none") return fromSpec(changed(modelNamed(model) as unknown as Spec, recipe), recipe);
+  const fetched = fetching({ offline }, checkpointNames());
+  try {
+    const opened = await openWeights(sourceOf(model, weights), fetched);
+    try {
+      const named = plain ? model : opened.config?.architecture;
+      if (named === undefined) {
+        throw new UserError(
+          `${opened.id} has no config.json that names its architecture: say which model it is (--model NAME)`,
+        );
+      }
+      const own = modelNamed(named, plain ? "--model" : opened.id) as unknown as Spec;
+      const stated = userError(() => withModelArgs(own, opened.config?.modelArgs ?? {}));
+      const spec = changed(stated, recipe);
+      const preprocess = preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe);
+      return {
+        spec,
+        family: familyOf(spec),
+        modelArgs: { ...opened.config?.modelArgs, ...sizesOf(own, recipe) },
+        weights: opened.id,
+        labels: opened.config?.labels,
+        preprocess,
+        build: (numClasses, seed, note) =>
+          userError(() =>
+            loadModel(stated, opened.tensors, { numClasses, seed, config: spec.config as object, onFreshHead: note }),
+          ),
+        close: () => opened.close(),
+      };
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  } finally {
+    fetched.done();
+  }
+}
+
+function published(model: string): boolean {
+  try {
+    publishedNamed(model);
+    return true;
+  } catch (error) {
+    modelNamed(model); // a name that is none is an error, a model without weights is not
+    if (model.includes(".")) throw error;
+    return false;
+  }
+}
+
+function fromSpec(spec: Spec, recipe: Recipe): Trainee {
+  return {
+    spec,
+    family: familyOf(spec),
+    modelArgs: sizesOf(spec, recipe),
+    weights: undefined,
+    labels: undefined,
+    preprocess: preprocessOf(spec.preprocess, spec, recipe),
+    build: (numClasses, seed) => userError(() => createModel(spec, { numClasses, seed })),
+    close() {},
+  };
+}
+
+/** What the recipe says of the model's sizes. */
+function sizesOf({ config }: Spec, { img_size, model_kwargs = {} }: Recipe): Record<string, unknown> {
+  const sized =
+    img_size !== undefined && "imgSize" in (config as object) && img_size !== (config as { imgSize: unknown }).imgSize;
+  return { ...model_kwargs, ...(sized ? { img_size } : {}) };
+}
+
+/** The spec as the recipe changes it. */
+function changed(spec: Spec, recipe: Recipe): Spec {
+  const { drop, drop_path } = recipe;
+  return userError(() =>
+    withModelArgs(spec, {
+      ...sizesOf(spec, recipe),
+      ...(drop === undefined ? {} : { drop_rate: drop }),
+      ...(drop_path === undefined ? {} : { drop_path_rate: drop_path }),
+    }),
+  );
+}
+
+function preprocessOf(own: Preprocess, { config }: Spec, recipe: Recipe): Preprocess {
+  const { img_size, interpolation, crop_pct, crop_mode, mean, std } = recipe;
+  const stated = (config as { imgSize?: number | readonly [number, number] }).imgSize;
+  const size = img_size ?? (typeof stated === "number" ? stated : stated?.[0]);
+  return {
+    ...own,
+    ...(size === undefined ? {} : { inputSize: [3, size, size] as const }),
+    ...(interpolation ? { interpolation } : {}),
+    ...(crop_pct === undefined ? {} : { cropPct: crop_pct }),
+    ...(crop_mode ? { cropMode: crop_mode } : {}),
+    ...(mean ? { mean: three("mean", mean) } : {}),
+    ...(std ? { std: three("std", std) } : {}),
+  };
+}
+
+function three(name: string, values: readonly number[]): readonly [number, number, number] {
+  if (values.length === 3) return values as unknown as readonly [number, number, number];
+  throw new UserError(`${name}: expected three numbers (red, green, blue), found ${values.length}`);
+}
+
+function familyOf({ config }: Spec): Trainee["family"] {
+  const keys = config as object;
+  return "embedDim" in keys ? "transformer" : "blocks" in keys ? "cifar" : "resnet";
+}
+
+/** What a model says of a configuration that cannot be is the user's to read. */
+function userError<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(error.message);
+    throw error;
+  }
+}
