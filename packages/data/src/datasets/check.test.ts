@@ -86,6 +86,14 @@ describe("checkSamples", () => {
     expect(bad).toHaveLength(4);
   });
 
+  test("a picture of more than maxPixels is bad", async () => {
+    const dataset = await open(tree({ "a/1.jpg": jpeg, "b/2.png": png() }));
+    const bad = await checkSamples(dataset.splits.get("all") as never, { threads: 1, maxPixels: 100 });
+    expect(bad).toEqual([
+      { index: 0, name: "a/1.jpg", reason: expect.stringMatching(/^128 x 128 = 16384 pixels, more than/) },
+    ]);
+  });
+
   test("a signal ends it with its reason", async () => {
     const dataset = await open(mixed());
     const end = new AbortController();

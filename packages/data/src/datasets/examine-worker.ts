@@ -1,11 +1,11 @@
 // The entry of a thread that looks at samples: runs of them, as small pictures cost less than a message.
 import { parentPort, workerData } from "node:worker_threads";
-import { type Depth, examine, type Finding, type Task } from "./examine.ts";
+import { type ExamineSettings, examine, type Finding, type Task } from "./examine.ts";
 import { createSampleReader } from "./sample.ts";
 
 const port = parentPort;
 if (!port) throw new Error("examine-worker.js is started by checkSamples, overlap and inspectDataset, not on its own");
-const depth = workerData as Depth;
+const settings = workerData as ExamineSettings;
 const reader = createSampleReader();
 
 port.on("message", async (tasks: readonly Task[]) => {
@@ -13,9 +13,9 @@ port.on("message", async (tasks: readonly Task[]) => {
   let ahead: Promise<Finding> | undefined;
   // one ahead: libuv's threads decode it while this one is hashed
   for (const [i, task] of tasks.entries()) {
-    const mine: Promise<Finding> = ahead ?? examine(task, depth, reader);
+    const mine: Promise<Finding> = ahead ?? examine(task, settings, reader);
     const next = tasks[i + 1];
-    ahead = next && examine(next, depth, reader);
+    ahead = next && examine(next, settings, reader);
     findings.push(await mine);
   }
   port.postMessage(findings);

@@ -17,6 +17,12 @@ export type Depth =
   /** all of it: size, mode, hashes, a small copy */
   | "full";
 
+/** How samples are looked at. */
+export interface ExamineSettings {
+  readonly depth: Depth;
+  readonly maxPixels: number | undefined;
+}
+
 /** A sample to look at. */
 export interface Task {
   readonly name: string;
@@ -50,7 +56,11 @@ export interface Finding {
 export const THUMB = 16;
 
 /** Looks at one sample. What is wrong with it is an answer, not an error. */
-export async function examine({ name, source }: Task, depth: Depth, reader: SampleReader): Promise<Finding> {
+export async function examine(
+  { name, source }: Task,
+  { depth, maxPixels }: ExamineSettings,
+  reader: SampleReader,
+): Promise<Finding> {
   if (source.kind === "pixels") {
     const { image } = source;
     const hash = depth === "decode" ? {} : { hash: hashOf(image.data, `${image.width}x${image.height}`) };
@@ -61,7 +71,7 @@ export async function examine({ name, source }: Task, depth: Depth, reader: Samp
     const bytes = await reader.bytes(source, name);
     if (depth !== "decode") found = { hash: hashOf(bytes, "") };
     if (depth === "hash") return found;
-    const image = await decode(bytes, { name });
+    const image = await decode(bytes, { name, maxPixels });
     if (depth === "decode") return found;
     return { ...found, facts: factsOf(image, kindOf(bytes) ?? "unknown", await modeOf(bytes)) };
   } catch (cause) {

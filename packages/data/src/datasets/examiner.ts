@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { workerUrl } from "../worker-url.ts";
 import { DatasetError, reasonOf } from "./errors.ts";
-import { type Depth, examine, type Finding, type Task } from "./examine.ts";
+import { type Depth, type ExamineSettings, examine, type Finding, type Task } from "./examine.ts";
 import { createSampleReader } from "./sample.ts";
 import type { Split } from "./types.ts";
 
@@ -10,6 +10,8 @@ import type { Split } from "./types.ts";
 export interface ExamineOptions {
   /** Worker threads; 0 works on the calling thread. Default: one for each core, at most 8. */
   readonly threads?: number | undefined;
+  /** As for `decode`: a picture of more is bad. */
+  readonly maxPixels?: number | undefined;
   /** Called now and then. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Ends the work; the promise is rejected with its reason. */
@@ -28,7 +30,7 @@ const RUN = 16;
 export async function examineAll(
   splits: readonly Split[],
   depth: Depth,
-  { threads = Math.min(availableParallelism(), 8), onProgress, signal }: ExamineOptions,
+  { threads = Math.min(availableParallelism(), 8), maxPixels, onProgress, signal }: ExamineOptions,
   found: (split: Split, index: number, finding: Finding) => void,
   worker?: URL,
 ): Promise<void> {
@@ -40,7 +42,7 @@ export async function examineAll(
   let done = 0;
   const url = threads === 0 ? undefined : (worker ?? (await workerUrl("examiner")));
   const lane = async (): Promise<void> => {
-    const hand = url ? threadHand(url, depth) : ownHand(depth);
+    const hand = url ? threadHand(url, { depth, maxPixels }) : ownHand({ depth, maxPixels });
     try {
       for (let next = runs.next(); !next.done; next = runs.next()) {
         const { split, from, to } = next.value;
@@ -81,12 +83,12 @@ interface Hand {
   dispose(): Promise<void>;
 }
 
-function ownHand(depth: Depth): Hand {
+function ownHand(settings: ExamineSettings): Hand {
   const reader = createSampleReader();
   return {
     async run(tasks) {
       const findings: Finding[] = [];
-      for (const task of tasks) findings.push(await examine(task, depth, reader));
+      for (const task of tasks) findings.push(await examine(task, settings, reader));
       await new Promise((resolve) => setImmediate(resolve)); // timers and signals have their turn
       return findings;
     },
@@ -95,10 +97,10 @@ function ownHand(depth: Depth): Hand {
 }
 
 /** A thread. Where one is lost its samples are looked at one by one, each in a thread of its own: the one that costs it is bad. */
-function threadHand(url: URL, depth: Depth): Hand {
+function threadHand(url: URL, settings: ExamineSettings): Hand {
   let worker: Worker | undefined;
   const ask = (tasks: readonly Task[]): Promise<readonly Finding[]> => {
-    worker ??= new Worker(url, { workerData: depth });
+    worker ??= new Worker(url, { workerData: settings });
     const own = worker;
     return new Promise((resolve, reject) => {
       const message = (findings: readonly Finding[]): void => settle(() => resolve(findings));

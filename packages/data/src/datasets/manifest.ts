@@ -102,15 +102,14 @@ async function findFiles({ options, skipped }: Opening, splits: Map<string, Map<
       if (wanted) wanted.push({ list, entry });
       else folders.set(folder, [{ list, entry }]);
     }
-  const missing: { readonly list: Map<string, Entry>; readonly entry: Entry }[] = [];
+  const gone = new Set<Entry>();
   await eachOf([...folders], 16, async ([folder, wanted]) => {
     const there = new Set(await readdir(folder).catch(() => []));
-    for (const each of wanted) {
-      // A name may be there under another spelling: a file system that ignores case or composes letters knows.
-      if (there.has(basename(each.entry.path)) || (await exists(each.entry.path))) continue;
-      missing.push(each);
-    }
+    // A name may be there under another spelling: a file system that ignores case or composes letters knows.
+    for (const { entry } of wanted)
+      if (!there.has(basename(entry.path)) && !(await exists(entry.path))) gone.add(entry);
   });
+  const missing = [...folders.values()].flat().filter(({ entry }) => gone.has(entry));
   if (missing.length === 0) return;
   if (options.missing === "skip") {
     for (const { list, entry } of missing) {
