@@ -22,6 +22,7 @@ type Note = (line: string) => void;
 export async function runTraining(options: TrainCommand, onNote: Note): Promise<number> {
   const reporter = await createReporter({ json: options.json ?? false, onNote });
   const begun = options.resume ? earlierRun(options.out) : undefined;
+  if (options.out !== undefined && !options.resume) assertNoRun(options.out);
   const asked = {
     ...begun?.recipe,
     ...(options.recipe === undefined ? {} : readRecipe(options.recipe)),
