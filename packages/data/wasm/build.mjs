@@ -1,22 +1,35 @@
-// Assembles resample.wat into src/resample-binary.ts:  node packages/data/wasm/build.mjs
-// Needs the npm registry (wabt, pinned), which the build and the tests do not: the result is committed.
+// Compiles resample.wat and jpeg.as into src/:  node packages/data/wasm/build.mjs
+// Needs the npm registry (wabt and AssemblyScript, pinned), which the build and the tests do not: the results are committed.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "resample-"));
-const out = join(folder, "resample.wasm");
+const folder = mkdtempSync(join(tmpdir(), "kernels-"));
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
-execFileSync(npx, ["--yes", "-p", "wabt@1.0.39", "wat2wasm", here("resample.wat"), "-o", out], { stdio: "inherit" });
-const text = readFileSync(out).toString("base64");
-rmSync(folder, { recursive: true });
-const source = `// Written by wasm/build.mjs from wasm/resample.wat; do not edit.
+
+function write(from, name, to) {
+  const text = readFileSync(join(folder, "out.wasm")).toString("base64");
+  const source = `// Written by wasm/build.mjs from wasm/${from}; do not edit.
 
 /** The assembled module, in base64. */
-export const RESAMPLE_WASM: string =
+export const ${name}: string =
   "${text}";
 `;
-writeFileSync(here("../src/resample-binary.ts"), source);
+  writeFileSync(here(`../src/${to}`), source);
+}
+
+const out = join(folder, "out.wasm");
+execFileSync(npx, ["--yes", "-p", "wabt@1.0.39", "wat2wasm", here("resample.wat"), "-o", out], { stdio: "inherit" });
+write("resample.wat", "RESAMPLE_WASM", "resample-binary.ts");
+
+copyFileSync(here("jpeg.as"), join(folder, "jpeg.ts")); // its compiler wants that ending, which here means TypeScript
+const options = ["--runtime", "stub", "-O3", "--noAssert", "--enable", "simd", "-o", "out.wasm"];
+execFileSync(npx, ["--yes", "-p", "assemblyscript@0.28.9", "asc", "jpeg.ts", ...options], {
+  cwd: folder,
+  stdio: "inherit",
+});
+write("jpeg.as", "JPEG_WASM", "jpeg/binary.ts");
+rmSync(folder, { recursive: true });

@@ -71,6 +71,30 @@ export function assertInterpolation(interpolation: string): asserts interpolatio
   if (interpolation !== "random") assertFilter(interpolation);
 }
 
+/** A {@link randomResizedCrop} in two steps: where it cuts, then what it makes of that part. */
+export interface ResizedCrop {
+  /** Draws where a picture of `width` x `height` is cut, and the filter. */
+  draw(width: number, height: number, rng: Rng): { readonly region: Region; readonly filter: Filter };
+  /** Resizes the part. */
+  resize(part: Image, filter: Filter): Image;
+}
+
+export function resizedCrop(width: number, height: number, options: ResizedCropOptions): ResizedCrop {
+  const { scale = SCALE, ratio = RATIO, interpolation = "random" } = options;
+  assertSize(width, height);
+  assertRange("scale", scale, 0);
+  assertRange("ratio", ratio, 0);
+  assertInterpolation(interpolation);
+  return {
+    draw(w, h, rng) {
+      const draws = new Draws(rng);
+      const region = drawRegion(w, h, draws, scale, ratio);
+      return { region, filter: drawFilter(interpolation, draws) };
+    },
+    resize: (part, filter) => resize(part, width, height, { filter }),
+  };
+}
+
 /**
  * A crop of random area and aspect ratio, resized to `width` x `height`: torchvision's `RandomResizedCrop` and timm's
  * `RandomResizedCropAndInterpolation` ("Going deeper with convolutions", https://arxiv.org/abs/1409.4842). Pixels
@@ -81,14 +105,9 @@ export function randomResizedCrop(
   height: number,
   options: ResizedCropOptions = {},
 ): (image: Image, rng: Rng) => Image {
-  const { scale = SCALE, ratio = RATIO, interpolation = "random" } = options;
-  assertSize(width, height);
-  assertRange("scale", scale, 0);
-  assertRange("ratio", ratio, 0);
-  assertInterpolation(interpolation);
+  const steps = resizedCrop(width, height, options);
   return (image, rng) => {
-    const draws = new Draws(rng);
-    const region = drawRegion(image.width, image.height, draws, scale, ratio);
-    return resize(crop(image, region), width, height, { filter: drawFilter(interpolation, draws) });
+    const { region, filter } = steps.draw(image.width, image.height, rng);
+    return steps.resize(crop(image, region), filter);
   };
 }

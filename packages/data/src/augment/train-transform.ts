@@ -1,7 +1,7 @@
 import type { Rng } from "@vitrail/random";
-import { type Rgb, roundHalfEven } from "../crop.ts";
+import { crop, type Rgb, roundHalfEven } from "../crop.ts";
 import { ImageError } from "../errors.ts";
-import { assertSize, type Image } from "../image.ts";
+import { assertSize, type Image, type Region } from "../image.ts";
 import { applyTable, normalizeTable } from "../transform.ts";
 import { autoAugment, parseAutoAugment } from "./auto-augment.ts";
 import { colorJitter } from "./color-jitter.ts";
@@ -11,7 +11,7 @@ import { hflip, vflip } from "./flip.ts";
 import { toGrayscale } from "./grayscale.ts";
 import type { PaddingMode } from "./pad.ts";
 import { keepRatioCrop, randomCrop, simpleRandomCrop } from "./random-crop.ts";
-import { type Interpolation, randomResizedCrop } from "./resized-crop.ts";
+import { type Interpolation, resizedCrop } from "./resized-crop.ts";
 
 /** What happens to a training picture; names, defaults and order are those of timm's `create_transform`. Plain data. */
 export interface TrainTransformOptions {
@@ -78,6 +78,10 @@ export interface TrainTransform {
    * @returns `[height, width, channels]`, normalised
    */
   (image: Image, rng: Rng, out?: Float32Array): Float32Array;
+  /** The part of a picture of `width` x `height` that this stream looks at; undefined where it is all of it. */
+  region(width: number, height: number, rng: Rng): Region | undefined;
+  /** The same result from that part alone: a decoder need not make the rest. */
+  ofRegion(part: Image, width: number, height: number, rng: Rng, out?: Float32Array): Float32Array;
 }
 
 type Step = (image: Image, rng: Rng) => Image;
@@ -102,9 +106,10 @@ export function trainTransform(options: TrainTransformOptions): TrainTransform {
   if (channels !== 1 && channels !== 3)
     throw new ImageError("bad-argument", `inputSize: expected 1 or 3 channels, found ${channels}`);
   const table = normalizeTable(perChannel("mean", options.mean, channels), perChannel("std", options.std, channels));
-  const steps: { readonly name: string; readonly run: Step }[] = [
-    { name: "crop", run: cropOf(options, width, height) },
-  ];
+  const { cropMode = "rrc" } = options;
+  const resized = cropMode === "rrc" ? resizedCrop(width, height, options) : undefined;
+  const cropped = resized ? undefined : cropOf(options, width, height);
+  const steps: { readonly name: string; readonly run: Step }[] = [];
   const sometimes = (name: string, prob: number, run: Step): void => {
     assertProbability(name, prob);
     if (prob > 0)
@@ -125,27 +130,38 @@ export function trainTransform(options: TrainTransformOptions): TrainTransform {
       : undefined;
 
   const size = width * height * channels;
-  const transform = (image: Image, rng: Rng, out: Float32Array = new Float32Array(size)): Float32Array => {
+  const ofRegion = (
+    part: Image,
+    w: number,
+    h: number,
+    rng: Rng,
+    out: Float32Array = new Float32Array(size),
+  ): Float32Array => {
     if (out.length !== size)
       throw new ImageError(
         "bad-argument",
         `out: expected ${height} x ${width} x ${channels} = ${size} numbers, found ${out.length}`,
       );
-    let at = channels === 1 ? toGrayscale(image) : image;
+    let at = channels === 1 ? toGrayscale(part) : part;
+    if (resized) at = resized.resize(at, resized.draw(w, h, rng.at("crop")).filter);
+    else if (cropped) at = cropped(at, rng.at("crop"));
     for (const { name, run } of steps) at = run(at, rng.at(name));
     if (channels === 3) applyTable(at.data, table, out, 0, size);
     else for (let i = 0; i < size; i++) out[i] = table[at.data[i * 3] as number] as number;
     erase?.(out, rng.at("erase"));
     return out;
   };
-  return Object.assign(transform, { height, width, channels });
+  const region = (w: number, h: number, rng: Rng): Region | undefined => resized?.draw(w, h, rng.at("crop")).region;
+  const transform = (image: Image, rng: Rng, out?: Float32Array): Float32Array => {
+    const part = region(image.width, image.height, rng);
+    return ofRegion(part ? crop(image, part) : image, image.width, image.height, rng, out);
+  };
+  return Object.assign(transform, { height, width, channels, region, ofRegion });
 }
 
 function cropOf(options: TrainTransformOptions, width: number, height: number): Step {
-  const { cropMode = "rrc" } = options;
+  const { cropMode } = options;
   switch (cropMode) {
-    case "rrc":
-      return randomResizedCrop(width, height, options);
     case "rkrc":
     case "rkrr":
       return keepRatioCrop(width, height, cropMode, options);

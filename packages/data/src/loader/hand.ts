@@ -1,11 +1,16 @@
 import { createRng, type Rng } from "@vitrail/random";
+import { crop } from "../crop.ts";
 import { createSampleReader } from "../datasets/sample.ts";
+import type { SampleSource } from "../datasets/types.ts";
+import { decode } from "../decode.ts";
+import { MAX_PIXELS } from "../decode-options.ts";
 import type { ImageError } from "../errors.ts";
 import type { Image } from "../image.ts";
+import { type OpenJpeg, openJpeg } from "../jpeg/decoder.ts";
 import { type Chunk, type Failure, KEPT, type Outcome, type Settings } from "./protocol.ts";
 import { writerOf } from "./transform.ts";
 
-/** Pictures whose decoding is under way while one is augmented: libuv's threads decode. */
+/** Pictures that are read, and where need be decoded by libuv's threads, while one is worked on. */
 const AHEAD = 2;
 /** Decoded pictures are kept in pieces of shared memory of this size, or of their own where they are larger. */
 const SLAB = 2 ** 24;
@@ -20,7 +25,7 @@ export interface Hand {
 }
 
 export function createHand(settings: Settings): Hand {
-  const { seed, decode, keepBytes } = settings;
+  const { seed, decode: decodeOptions, keepBytes } = settings;
   const writer = writerOf(settings.transform);
   const size = writer.height * writer.width * writer.channels;
   const reader = createSampleReader();
@@ -51,34 +56,67 @@ export function createHand(settings: Settings): Hand {
     last.used += data.length;
   };
 
+  /** Reads a sample ahead of its turn; what is no plain JPEG is decoded there too, by another thread. */
+  const open = async (source: SampleSource, name: string | undefined): Promise<Opened> => {
+    if (source.kind === "pixels") return { whole: source.image };
+    const bytes = await reader.bytes(source, name);
+    const jpeg = decodeOptions.icc ? undefined : openJpeg(bytes, decodeOptions.orientation ?? true);
+    if (jpeg && jpeg.width * jpeg.height <= (decodeOptions.maxPixels ?? MAX_PIXELS)) return { jpeg, bytes };
+    return { whole: await decode(bytes, { ...decodeOptions, name }) };
+  };
+
+  /** Writes one sample. */
+  const put = async (
+    opened: Opened,
+    stream: () => Rng,
+    out: Float32Array,
+    keep: ((image: Image) => void) | undefined,
+    name: string | undefined,
+  ) => {
+    let { whole } = opened;
+    const { jpeg, bytes } = opened;
+    if (jpeg) {
+      // To be kept it is decoded in whole. Damage that the wanted part does not have must not count then either.
+      whole = keep && jpeg.decode();
+      if (!whole) {
+        const region = writer.region(jpeg.width, jpeg.height, stream);
+        const part = jpeg.decode(region);
+        if (part) return writer.write(part, jpeg.width, jpeg.height, stream, out);
+        whole = await decode(bytes as Uint8Array, { ...decodeOptions, name });
+      }
+    }
+    const image = whole as Image;
+    keep?.(image);
+    const region = writer.region(image.width, image.height, stream);
+    writer.write(region ? crop(image, region) : image, image.width, image.height, stream, out);
+  };
+
   const work = async (
     chunk: Chunk,
-    ahead: (Promise<Image> | undefined)[],
+    ahead: (Promise<Opened> | undefined)[],
     start: (at: number) => void,
   ): Promise<Outcome> => {
-    const { indices, turns, kept, slot, buffer } = chunk;
+    const { indices, turns, kept, slot, buffer, names } = chunk;
     if (epoch?.number !== chunk.epoch) epoch = { number: chunk.epoch, rng: root.at(chunk.epoch) };
     const { rng } = epoch;
     const batch = new Float32Array(buffer);
     const outcome: Draft = { failures: [], keeps: [], slabs: [] };
     for (let i = 0; i < indices.length; i++) {
       start(i);
-      let image: Image | undefined;
+      const out = batch.subarray((slot + i) * size, (slot + i + 1) * size);
+      const stream = (): Rng => rng.at(indices[i] as number).at(turns[i] as number);
       const slab = kept[i * KEPT] as number;
       try {
         if (slab >= 0) {
-          const [, from, width, height] = kept.subarray(i * KEPT, (i + 1) * KEPT) as unknown as readonly number[];
-          const at = from as number;
-          const w = width as number;
-          const h = height as number;
-          image = { width: w, height: h, data: new Uint8Array(slabs[slab] as SharedArrayBuffer, at, w * h * 3) };
+          const [from, width, height] = [1, 2, 3].map((k) => kept[i * KEPT + k]) as [number, number, number];
+          const data = new Uint8Array(slabs[slab] as SharedArrayBuffer, from, width * height * 3);
+          const done = put({ whole: { width, height, data } }, stream, out, undefined, undefined);
+          await done;
         } else {
-          image = await ahead[i];
+          const opened = (await ahead[i]) as Opened;
           ahead[i] = undefined;
-          if (room > 0) keep(image as Image, i, outcome);
+          await put(opened, stream, out, room > 0 ? (image) => keep(image, i, outcome) : undefined, names[i]);
         }
-        const stream = () => rng.at(indices[i] as number).at(turns[i] as number);
-        writer.write(image as Image, stream, batch.subarray((slot + i) * size, (slot + i + 1) * size));
       } catch (cause) {
         const { message, code, file } = cause as ImageError;
         if (!code) throw cause; // not about this picture
@@ -92,18 +130,18 @@ export function createHand(settings: Settings): Hand {
     slabs,
     async run(chunk) {
       const { sources, names, indices } = chunk;
-      const ahead: (Promise<Image> | undefined)[] = new Array(indices.length).fill(undefined);
+      const ahead: (Promise<Opened> | undefined)[] = new Array(indices.length).fill(undefined);
       let next = 0;
       const start = (at: number): void => {
         for (; next < indices.length && next <= at + AHEAD; next++) {
           const source = sources[next];
           if (!source) continue;
-          const image = reader.image(source, { ...decode, name: names[next] });
-          image.catch(() => {}); // it is awaited in its turn
-          ahead[next] = image;
+          const opened = open(source, names[next]);
+          opened.catch(() => {}); // it is awaited in its turn
+          ahead[next] = opened;
         }
       };
-      start(-1); // the first are decoded while the chunk before is worked on
+      start(-1); // the first are read while the chunk before is worked on
       const mine = before.then(() => work(chunk, ahead, start));
       before = mine.catch(() => {});
       return mine;
@@ -113,6 +151,13 @@ export function createHand(settings: Settings): Hand {
       await reader.dispose();
     },
   };
+}
+
+/** A sample that was read: its pixels, or a JPEG that this thread decodes. */
+interface Opened {
+  readonly whole?: Image;
+  readonly jpeg?: OpenJpeg;
+  readonly bytes?: Uint8Array;
 }
 
 type Draft = {

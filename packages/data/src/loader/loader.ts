@@ -139,7 +139,7 @@ export class ThreadedLoader implements Loader {
   /** Public for this package's tests alone: `Loader` does not have it. */
   readonly crew: Crew;
   readonly #kept: KeptImages;
-  readonly #bad = new Map<number, { readonly sample: BadSample; readonly error: ImageError }>();
+  readonly #bad = new Map<number, BadSample>();
   readonly #free: ArrayBufferLike[] = [];
   #images = 0;
   #spentMs = 0;
@@ -201,7 +201,7 @@ export class ThreadedLoader implements Loader {
   }
 
   get bad(): readonly BadSample[] {
-    return [...this.#bad.values()].map(({ sample }) => sample).sort((a, b) => a.index - b.index);
+    return [...this.#bad.values()].sort((a, b) => a.index - b.index);
   }
 
   async *epoch(
@@ -269,29 +269,31 @@ export class ThreadedLoader implements Loader {
     const first = batch * this.batchSize;
     const size = Math.min(this.batchSize, order.indices.length - first);
     const entries: (Entry | undefined)[] = [];
-    for (let i = 0; i < size; i++) entries.push(this.#entryAt(order, first + i));
-    let slots = entries.flatMap((entry, slot) => (entry ? [slot] : []));
-    // Once, unless there are samples that cannot be decoded: others stand in for them, and may be bad too.
+    for (let i = 0; i < size; i++)
+      entries.push({ index: order.indices[first + i] as number, turn: order.turns[first + i] as number });
+    const tried = new Uint32Array(size);
+    let slots = Array.from({ length: size }, (_, i) => i);
+    // Once, unless there are samples that cannot be decoded: others stand in for them, and may be bad too. What is known to be bad
+    // is tried again each time: a resumed run does not know it, and has to come to the same pixels.
     while (slots.length > 0) {
       const failed = await this.#write(entries as Entry[], slots, epoch, buffer, chunks);
-      for (const slot of failed) entries[slot] = this.#entryAt(order, first + slot);
+      for (const slot of failed) {
+        const step = (tried[slot] as number) + 1;
+        tried[slot] = step;
+        entries[slot] = this.#training ? this.#standIn(order, first + slot, step) : undefined;
+      }
       slots = failed.filter((slot) => entries[slot] !== undefined);
     }
     return this.#finish(entries, epoch, batch, buffer);
   }
 
-  /** The sample for a position of the order: its own, or in training what stands in for a bad one. */
-  #entryAt({ indices, turns }: Order, position: number): Entry | undefined {
-    const index = indices[position] as number;
-    if (!this.#bad.has(index)) return { index, turn: turns[position] as number };
-    if (!this.#training) return undefined;
+  /** What stands in for the sample at a position of the order: the one `step` further, with draws of its own. */
+  #standIn({ indices }: Order, position: number, step: number): Entry {
     const n = indices.length;
-    for (let step = 1; step < n; step++) {
-      const other = indices[(position + step) % n] as number;
-      // A turn that no sample of the order has: it must not be the copy of a picture that comes anyway.
-      if (!this.#bad.has(other)) return { index: other, turn: n + position };
-    }
-    throw new ImageError("corrupt-image", `none of the ${n} samples of an epoch can be decoded: ${this.#reasons()}`);
+    if (step >= n)
+      throw new ImageError("corrupt-image", `none of the ${n} samples of an epoch can be decoded: ${this.#reasons()}`);
+    // A turn that no sample of the order has: it must not be the copy of a picture that comes anyway.
+    return { index: indices[(position + step) % n] as number, turn: n + position };
   }
 
   #reasons(): string {
@@ -310,7 +312,7 @@ export class ThreadedLoader implements Loader {
     chunks: Set<Chunk>,
   ): Promise<number[]> {
     const runs = runsOf(slots, Math.ceil(slots.length / Math.max(1, this.#threads)));
-    const failed: number[] = [];
+    const failed = new Map<number, ImageError>();
     await allSettledOrFirstError(
       runs.map(async ([from, to]) => {
         const chunk = await this.#chunkOf(entries.slice(from, to), from, epoch, buffer);
@@ -323,15 +325,14 @@ export class ThreadedLoader implements Loader {
           const index = chunk.indices[position] as number;
           const name = this.#split.nameOf(index);
           const reason = message.includes(name) ? message : `${name}: ${message}`;
-          this.#bad.set(index, { sample: { index, name, reason }, error: new ImageError(code, reason, { file }) });
-          failed.push(from + position);
+          this.#bad.set(index, { index, name, reason });
+          failed.set(from + position, new ImageError(code, reason, { file }));
         }
       }),
     );
-    const [slot] = failed.sort((a, b) => a - b);
-    if (slot !== undefined && this.#options.onBad !== "skip")
-      throw this.#bad.get((entries[slot] as Entry).index)?.error;
-    return failed;
+    const found = [...failed.keys()].sort((a, b) => a - b);
+    if (found.length > 0 && this.#options.onBad !== "skip") throw failed.get(found[0] as number);
+    return found;
   }
 
   async #chunkOf(entries: readonly Entry[], slot: number, epoch: number, buffer: ArrayBufferLike): Promise<Chunk> {

@@ -2,7 +2,7 @@ import type { Rng } from "@vitrail/random";
 import { toGrayscale } from "../augment/grayscale.ts";
 import { perChannel, type TrainTransformOptions, trainTransform } from "../augment/train-transform.ts";
 import { ImageError } from "../errors.ts";
-import type { Image } from "../image.ts";
+import type { Image, Region } from "../image.ts";
 import { evalTransform, type Preprocess } from "../transform.ts";
 
 /** What a loader does with a picture, as plain data: it crosses to threads. */
@@ -20,8 +20,10 @@ export interface Writer {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  /** `rng` is asked for only where the transform draws. */
-  write(image: Image, rng: () => Rng, out: Float32Array): void;
+  /** The part of a picture that the transform looks at; undefined where it is all of it. Draws from `rng` where it draws. */
+  region(width: number, height: number, rng: () => Rng): Region | undefined;
+  /** From that part of a picture of `width` x `height`. */
+  write(part: Image, width: number, height: number, rng: () => Rng, out: Float32Array): void;
 }
 
 /** Builds what the settings describe. */
@@ -29,7 +31,13 @@ export function writerOf(settings: LoaderTransform): Writer {
   if (settings.kind === "train") {
     const transform = trainTransform(settings);
     const { height, width, channels } = transform;
-    return { height, width, channels, write: (image, rng, out) => void transform(image, rng(), out) };
+    return {
+      height,
+      width,
+      channels,
+      region: (w, h, rng) => transform.region(w, h, rng()),
+      write: (part, w, h, rng, out) => void transform.ofRegion(part, w, h, rng(), out),
+    };
   }
   if (settings.kind !== "eval")
     throw new ImageError(
@@ -37,10 +45,11 @@ export function writerOf(settings: LoaderTransform): Writer {
       `transform: expected kind train or eval, found ${JSON.stringify((settings as LoaderTransform).kind)}`,
     );
   const { preprocess, channels = 3 } = settings;
+  const region = (): undefined => undefined;
   if (channels === 3) {
     const transform = evalTransform(preprocess);
     const { height, width } = transform;
-    return { height, width, channels, write: (image, _, out) => void transform(image, out) };
+    return { height, width, channels, region, write: (image, _w, _h, _rng, out) => void transform(image, out) };
   }
   const triple = (name: string, values: readonly number[]) =>
     perChannel(name, values, 1) as unknown as readonly [number, number, number];
@@ -55,7 +64,8 @@ export function writerOf(settings: LoaderTransform): Writer {
     height,
     width,
     channels,
-    write(image, _, out) {
+    region,
+    write(image, _w, _h, _rng, out) {
       transform(toGrayscale(image), rgb);
       for (let i = 0; i < out.length; i++) out[i] = rgb[i * 3] as number;
     },
