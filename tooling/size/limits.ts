@@ -51,20 +51,22 @@ export const limits: readonly Limit[] = [
   },
   {
     folder: "packages/layers",
-    entries: [{ file: "index.js", platform: "browser", own: 7_500, whole: 102_000 }],
+    // fusions, LoRA and what adapts a checkpoint are a quarter of it; a model pulls in none of them but what it calls
+    entries: [{ file: "index.js", platform: "browser", own: 9_700, whole: 102_000 }],
     workspace: ["@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/resnet",
     // the table of its checkpoints is a third of it; of one model comes that model's rows
-    entries: [{ file: "index.js", platform: "browser", own: 4_000, whole: 104_000 }],
+    entries: [{ file: "index.js", platform: "browser", own: 4_200, whole: 104_000 }],
     workspace: ["@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },
   {
     folder: "packages/vit",
-    entries: [{ file: "index.js", platform: "browser", own: 4_500, whole: 105_000 }],
+    // a quarter resamples position embeddings and patches for other sizes
+    entries: [{ file: "index.js", platform: "browser", own: 6_500, whole: 105_000 }],
     workspace: ["@vitrail/layers", "@vitrail/tensor"],
     mustNotAppear: nothing,
   },
@@ -122,7 +124,7 @@ export const limits: readonly Limit[] = [
     folder: "packages/classify",
     entries: [
       // Twice the browser's: in Node, tfjs-core is a CommonJS build that no bundler can shake.
-      { file: "index.js", platform: "node", own: 5_000, whole: 240_000 },
+      { file: "index.js", platform: "node", own: 5_300, whole: 240_000 },
       { file: "browser.js", platform: "browser", own: 5_000, whole: 150_000, mustNotAppear: sharp },
     ],
     workspace: [
