@@ -73,10 +73,11 @@ export const limits: readonly Limit[] = [
   {
     folder: "packages/data",
     entries: [
-      { file: "index.js", platform: "node", own: 11_500, whole: 11_500 },
+      // decoding and transforms, eight forms of datasets (20 kB), augmentation, the loader and its JPEG decoder
+      { file: "index.js", platform: "node", own: 56_000, whole: 58_000 },
       { file: "browser.js", platform: "browser", own: 12_000, whole: 12_000, mustNotAppear: sharp },
     ],
-    workspace: ["@vitrail/random"],
+    workspace: ["@vitrail/checkpoint", "@vitrail/random"],
     mustNotAppear: [...engines, ...hubClient],
   },
   {

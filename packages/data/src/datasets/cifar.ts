@@ -8,12 +8,12 @@ import { readLines } from "./class-names.ts";
 import { DatasetError, reasonOf } from "./errors.ts";
 import { labelByNumber } from "./labels.ts";
 import { compareNames } from "./names.ts";
-import { type Layout, rawSplit, type Store, sizeOf } from "./raw.ts";
+import { type Layout, rawSplit, type Store } from "./raw.ts";
 import type { Opened, Opening } from "./reader.ts";
 import { readFully } from "./sample.ts";
 
 const LAYOUT: Layout = { width: 32, height: 32, channels: 3, planar: true };
-const PIXELS = sizeOf(LAYOUT);
+const PIXELS = 3072; // bytes of a picture
 /** Records that are read at once for their labels. */
 const RECORDS = 256;
 

@@ -109,7 +109,9 @@ async function findFiles({ options, skipped }: Opening, splits: Map<string, Map<
     for (const { entry } of wanted)
       if (!there.has(basename(entry.path)) && !(await exists(entry.path))) gone.add(entry);
   });
-  const missing = [...folders.values()].flat().filter(({ entry }) => gone.has(entry));
+  const missing = [...splits.values()].flatMap((list) =>
+    [...list.values()].filter((entry) => gone.has(entry)).map((entry) => ({ list, entry })),
+  );
   if (missing.length === 0) return;
   if (options.missing === "skip") {
     for (const { list, entry } of missing) {

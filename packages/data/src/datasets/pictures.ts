@@ -2,17 +2,16 @@ import { open } from "node:fs/promises";
 import { kindOf } from "../probe.ts";
 
 /** Endings under which files count as pictures without being opened: whether they are good ones shows when they are decoded. */
-const ENDINGS = new Set(
-  ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "avif"].concat(
-    // kinds that are not decoded, and that people do put among their pictures: they are named as bad, not passed over
-    ["bmp", "ppm", "pgm", "pbm", "pnm", "heic", "heif", "jp2", "jxl", "img"],
-  ),
-);
+const ENDINGS: readonly string[] = [
+  ...["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "tif", "tiff", "avif"],
+  // kinds that are not decoded, and that people do put among their pictures: they are named as bad, not passed over
+  ...["bmp", "ppm", "pgm", "pbm", "pnm", "heic", "heif", "jp2", "jxl", "img"],
+];
 
 /** Whether a name ends as a picture's does. */
 export function namedAsPicture(name: string): boolean {
   const dot = name.lastIndexOf(".");
-  return dot >= 0 && ENDINGS.has(name.slice(dot + 1).toLowerCase());
+  return dot >= 0 && ENDINGS.includes(name.slice(dot + 1).toLowerCase());
 }
 
 /** Whether the first bytes are a picture's. Files under another name than a picture's are told so. */

@@ -17,8 +17,6 @@ const BLOCK = 512;
 /** Of a name or an extended header; real ones have some hundred bytes. */
 const MOST_META = 1 << 20;
 
-const utf8 = new TextDecoder();
-
 /**
  * The regular files of an archive, in order. Only headers are read; links, folders and devices are passed over.
  *
@@ -94,7 +92,11 @@ function shortName(header: Uint8Array): string {
 
 function until0(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return utf8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return utf8(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+function utf8({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString();
 }
 
 interface Pax {
@@ -107,11 +109,11 @@ function paxOf(bytes: Uint8Array): Pax | undefined {
   const pax: Pax = {};
   for (let at = 0; at < bytes.length; ) {
     const blank = bytes.indexOf(0x20, at);
-    const digits = blank < 0 ? "" : utf8.decode(bytes.subarray(at, Math.min(blank, at + 20)));
+    const digits = blank < 0 ? "" : utf8(bytes.subarray(at, Math.min(blank, at + 20)));
     const length = /^\d{1,10}$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
     if (end > bytes.length || end <= blank + 1) return undefined;
-    const record = utf8.decode(bytes.subarray(blank + 1, end - 1));
+    const record = utf8(bytes.subarray(blank + 1, end - 1));
     const equals = record.indexOf("=");
     const value = record.slice(equals + 1);
     if (record.slice(0, equals) === "path") pax.path = value;
