@@ -1,20 +1,17 @@
 /**
  * The ResNets of the paper (table 1, version 1.5) and its networks for CIFAR (section 4.2). Their checkpoints are in pretrained.ts.
  */
-import type { LayerOptions, ModelSpec, ParamStore, Preprocess, WeightsTable } from "@vitrail/layers";
+import type { LayerOptions, LayerOrder, ModelSpec, ParamStore, Preprocess, WeightsTable } from "@vitrail/layers";
 import { adaptStem, stageLayers } from "./adapt.ts";
 import { CifarResNet, type CifarResNetConfig } from "./cifar.ts";
 import * as pretrained from "./pretrained.ts";
 import { ResNet, type ResNetConfig } from "./resnet.ts";
 
-/** What every entry for ImageNet has: how it is built, adapted and counted. */
-const shared = {
-  build: (params: ParamStore, config: ResNetConfig): ResNet => new ResNet(params, config),
-  head: "fc",
-  withClasses: (config: ResNetConfig, numClasses: number): ResNetConfig => ({ ...config, numClasses }),
-  adapt: adaptStem,
-  layers: ({ layers, numClasses }: ResNetConfig, options?: LayerOptions) => stageLayers(layers, numClasses, options),
-} as const;
+// Named and not spread into the entries: a bundler keeps every object with a spread, and one model would bring them all.
+const build = (params: ParamStore, config: ResNetConfig): ResNet => new ResNet(params, config);
+const withClasses = (config: ResNetConfig, numClasses: number): ResNetConfig => ({ ...config, numClasses });
+const layers = ({ layers: blocks, numClasses }: ResNetConfig, options?: LayerOptions): LayerOrder =>
+  stageLayers(blocks, numClasses, options);
 
 const imagenet = {
   inputSize: [3, 224, 224],
@@ -29,56 +26,74 @@ const tv: Preprocess = { ...imagenet, interpolation: "bilinear", cropPct: 0.875 
 export const resnet18: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet18> = {
   name: "resnet18",
   config: { block: "basic", layers: [2, 2, 2, 2], width: 64, numClasses: 1000 },
-  ...shared,
+  build,
+  head: "fc",
   preprocess: tv,
   weights: pretrained.resnet18,
+  withClasses,
+  adapt: adaptStem,
+  layers,
 };
 
 /** 21.80 M parameters, 3.67 GMACs. */
 export const resnet34: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet34> = {
   name: "resnet34",
   config: { block: "basic", layers: [3, 4, 6, 3], width: 64, numClasses: 1000 },
-  ...shared,
+  build,
+  head: "fc",
   preprocess: tv,
   weights: pretrained.resnet34,
+  withClasses,
+  adapt: adaptStem,
+  layers,
 };
 
 /** 25.56 M parameters, 4.11 GMACs. */
 export const resnet50: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet50> = {
   name: "resnet50",
   config: { block: "bottleneck", layers: [3, 4, 6, 3], width: 64, numClasses: 1000 },
-  ...shared,
+  build,
+  head: "fc",
   preprocess: tv,
   weights: pretrained.resnet50,
+  withClasses,
+  adapt: adaptStem,
+  layers,
 };
 
 /** 44.55 M parameters, 7.83 GMACs. */
 export const resnet101: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet101> = {
   name: "resnet101",
   config: { block: "bottleneck", layers: [3, 4, 23, 3], width: 64, numClasses: 1000 },
-  ...shared,
+  build,
+  head: "fc",
   preprocess: tv,
   weights: pretrained.resnet101,
+  withClasses,
+  adapt: adaptStem,
+  layers,
 };
 
 /** 60.19 M parameters, 11.56 GMACs. */
 export const resnet152: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet152> = {
   name: "resnet152",
   config: { block: "bottleneck", layers: [3, 8, 36, 3], width: 64, numClasses: 1000 },
-  ...shared,
+  build,
+  head: "fc",
   preprocess: tv,
   weights: pretrained.resnet152,
+  withClasses,
+  adapt: adaptStem,
+  layers,
 };
 
-/** What every entry for CIFAR has. */
-const sharedOfCifar = {
-  build: (params: ParamStore, config: CifarResNetConfig): CifarResNet => new CifarResNet(params, config),
-  head: "fc",
-  withClasses: (config: CifarResNetConfig, numClasses: number): CifarResNetConfig => ({ ...config, numClasses }),
-  adapt: adaptStem,
-  layers: ({ blocks: n, numClasses }: CifarResNetConfig, options?: LayerOptions) =>
-    stageLayers([n, n, n], numClasses, options),
-} as const;
+const buildCifar = (params: ParamStore, config: CifarResNetConfig): CifarResNet => new CifarResNet(params, config);
+const withCifarClasses = (config: CifarResNetConfig, numClasses: number): CifarResNetConfig => ({
+  ...config,
+  numClasses,
+});
+const cifarLayers = ({ blocks: n, numClasses }: CifarResNetConfig, options?: LayerOptions): LayerOrder =>
+  stageLayers([n, n, n], numClasses, options);
 
 /** CIFAR-10's own mean and deviation, of the training images. */
 const cifar: Preprocess = {
@@ -94,45 +109,65 @@ const cifar: Preprocess = {
 export const resnet20_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet20_cifar",
   config: { blocks: 3, width: 16, numClasses: 10 },
-  ...sharedOfCifar,
+  build: buildCifar,
+  head: "fc",
   preprocess: cifar,
   weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
 };
 
 /** 32 layers for 32-pixel images. */
 export const resnet32_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet32_cifar",
   config: { blocks: 5, width: 16, numClasses: 10 },
-  ...sharedOfCifar,
+  build: buildCifar,
+  head: "fc",
   preprocess: cifar,
   weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
 };
 
 /** 44 layers for 32-pixel images. */
 export const resnet44_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet44_cifar",
   config: { blocks: 7, width: 16, numClasses: 10 },
-  ...sharedOfCifar,
+  build: buildCifar,
+  head: "fc",
   preprocess: cifar,
   weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
 };
 
 /** 56 layers for 32-pixel images. */
 export const resnet56_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet56_cifar",
   config: { blocks: 9, width: 16, numClasses: 10 },
-  ...sharedOfCifar,
+  build: buildCifar,
+  head: "fc",
   preprocess: cifar,
   weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
 };
 
 /** 110 layers for 32-pixel images. */
 export const resnet110_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
   name: "resnet110_cifar",
   config: { blocks: 18, width: 16, numClasses: 10 },
-  ...sharedOfCifar,
+  build: buildCifar,
+  head: "fc",
   preprocess: cifar,
   weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
 };
 
 /** Every ResNet here, by its name. */
