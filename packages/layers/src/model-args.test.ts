@@ -14,6 +14,11 @@ describe("withModelArgs", () => {
     expect(spec.config).toMatchObject({ imgSize: 224 });
   });
 
+  test("takes what timm's transformers can be told besides", () => {
+    const changed = withModelArgs(spec, { global_pool: "avg", fc_norm: false, attn_drop_rate: 0.1 });
+    expect(changed.config).toMatchObject({ globalPool: "avg", fcNorm: false, attnDropRate: 0.1 });
+  });
+
   test("refuses names that the model does not know, and values that are no plain data", () => {
     expect(() => withModelArgs(spec, { patch: 4 })).toThrow(
       /vit_x: model_args: patch: expected one of img_size, embed_dim/,

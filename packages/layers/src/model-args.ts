@@ -3,7 +3,7 @@ import type { PartSpec } from "./spec.ts";
 /** Settings that every model has, whether its own table states them or not. */
 const COMMON = ["inChans", "dropRate", "dropPathRate"];
 /** Of transformers. */
-const OF_TOKENS = ["globalPool"];
+const OF_TOKENS = ["globalPool", "fcNorm", "posDropRate", "projDropRate", "attnDropRate"];
 
 /**
  * A spec whose configuration differs from the table's: timm's `model_args` of a config.json, `{ img_size: 96, patch_size: 8 }`.
