@@ -69,11 +69,17 @@ function versionOf(name) {
   return JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
 }
 
-/** What the examples may name: photos, and path/to/folder with (untrained) weights of a ViT-Ti/16. */
+/** What the examples may name: photos, path/to/photos with photos in class folders, and path/to/folder with (untrained) weights of a ViT-Ti/16. */
 async function supply(project) {
   cpSync(join(root, "apps/cli/photos/chelsea.png"), join(project.folder, "photo.png"));
   cpSync(join(root, "apps/cli/photos/coffee.png"), join(project.folder, "other.png"));
   cpSync(join(root, "apps/cli/photos/rocket.jpg"), join(project.folder, "photo.jpg"));
+  for (const [file, ...to] of [
+    ["chelsea.png", "cat/1.png", "cat/2.png"],
+    ["coffee.png", "cup/1.png", "cup/2.png"],
+  ])
+    for (const name of to)
+      cpSync(join(root, "apps/cli/photos", file), join(project.folder, "path/to/photos", name), { recursive: true });
   cpSync(join(root, "tooling/publish/consumer/weights.mjs"), join(project.folder, "weights.mjs"));
   await project.node("weights.mjs");
 }
