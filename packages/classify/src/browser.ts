@@ -37,7 +37,7 @@ export type {
 } from "./types.ts";
 
 /** Settings of {@link load}. */
-export interface LoadOptions extends BuildOptions {
+export interface LoadOptions<C = unknown> extends BuildOptions<C> {
   /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
   readonly hub?: OpenOptions;
 }
@@ -49,7 +49,7 @@ export type ClassifierOptions = ClassifierOptionsOf<WeightsInput>;
 export async function load<C, M extends ImageModel>(
   spec: ModelSpec<C, M>,
   source: WeightsInput,
-  options: LoadOptions = {},
+  options: LoadOptions<C> = {},
 ): Promise<M> {
   await backendFor(undefined);
   const weights = await openWeights(source, options.hub);

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+import { resnet20_cifar } from "@vitrail/resnet";
 import { memory } from "@vitrail/tensor";
 import { describe, expect, test } from "vitest";
 import { type ClassifierOptions, createClassifier, load } from "./index.ts";
@@ -182,6 +184,18 @@ describe("load", () => {
     const model = await load(mean_color, colorWeights(), { numClasses: 3, onNote: (n) => notes.push(n) });
     expect(notes).toEqual([]);
     model.dispose();
+  });
+
+  test("adapts the weights to what is asked for, and to nothing else", async () => {
+    const box = fileURLToPath(new URL("../../weights-cifar10", import.meta.url));
+    const grey = await load(resnet20_cifar, box, { config: { inChans: 1, dropPathRate: 0.1 } });
+    expect(grey.conv1.inChannels).toBe(1);
+    expect(grey.numClasses).toBe(10);
+    const both = await load(resnet20_cifar, box, { config: { inChans: 4 }, numClasses: 2 });
+    expect([both.conv1.inChannels, both.numClasses]).toEqual([4, 2]);
+    const wider = load(resnet20_cifar, box, { config: { width: 32 } });
+    await expect(wider).rejects.toThrow("parameter conv1.weight: expected shape [32, 3, 3, 3], found [16, 3, 3, 3]");
+    for (const model of [grey, both]) model.dispose();
   });
 
   test("refuses a number of classes that is none", async () => {

@@ -39,7 +39,7 @@ export type {
 } from "./types.ts";
 
 /** Settings of {@link load}. */
-export interface LoadOptions extends BuildOptions {
+export interface LoadOptions<C = unknown> extends BuildOptions<C> {
   /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
   readonly hub?: OpenOptions;
 }
@@ -60,11 +60,12 @@ export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
  * @example
  * const model = await load(resnet50, resnet50.weights.a1_in1k); // an unknown tag does not compile
  * const other = await load(vit_tiny_patch16_224, "path/to/folder", { numClasses: 5, onNote: console.warn });
+ * const grey = await load(vit_tiny_patch16_224, "path/to/folder", { config: { imgSize: [96, 160], inChans: 1 }, numClasses: 4 });
  */
 export async function load<C, M extends ImageModel>(
   spec: ModelSpec<C, M>,
   source: WeightsInput,
-  options: LoadOptions = {},
+  options: LoadOptions<C> = {},
 ): Promise<M> {
   await backendFor(undefined);
   const weights = await openWeights(source, options.hub);

@@ -13,12 +13,17 @@ import { ClassifyError } from "./errors.ts";
 export type AnyModelSpec = PartSpec & Pick<ModelSpec<unknown, ImageModel>, "weights">;
 
 /** Settings of `load`. */
-export interface LoadOptions {
+export interface LoadOptions<C = unknown> {
   /**
    * The number of classes you want. Where the checkpoint's classifier has another number, the model gets a fresh one (said once
    * through `onNote`): the first step of training on classes of your own. Without it, a classifier of another size is an error.
    */
   readonly numClasses?: number;
+  /**
+   * What is wanted otherwise than the weights are: image size, patch size, channels, pooling, dropout. The weights are adapted as timm
+   * adapts them; see `loadModel` of `@vitrail/layers`.
+   */
+  readonly config?: Partial<C>;
   /** Told, in one line each, what was decided for you. */
   readonly onNote?: (message: string) => void;
 }
@@ -27,17 +32,18 @@ export interface LoadOptions {
 export function build<C, M extends ImageModel>(
   spec: ModelSpec<C, M>,
   weights: Weights,
-  { numClasses, onNote }: LoadOptions = {},
+  { numClasses, config, onNote }: LoadOptions<C> = {},
 ): M {
   if (numClasses !== undefined && !(Number.isSafeInteger(numClasses) && numClasses > 0)) {
     throw new ClassifyError("bad-option", `numClasses is ${numClasses}; it must be a whole number above 0`);
   }
   for (const note of weights.notes) onNote?.(`${weights.id}: ${note}`);
   return explained(spec.name, weights, () => {
-    if (numClasses === undefined) return loadModel(asStated(spec, weights), weights.tensors);
+    if (numClasses === undefined) return loadModel(asStated(spec, weights), weights.tensors, { config });
     const { modelArgs = {} } = weights.config ?? {};
     return loadModel(withModelArgs(spec, modelArgs), weights.tensors, {
       numClasses,
+      config,
       onFreshHead: (message) => onNote?.(message),
     });
   });
