@@ -73,9 +73,24 @@ async function decodeJpeg(
   try {
     return await pixels(open(whole, "warning"), cmykPossible);
   } catch (cause) {
-    if (reason(cause).includes("premature end")) throw cause;
+    if (await endsEarly(whole, cause, () => pixels(open(whole, "warning"), cmykPossible)))
+      throw new Error("premature end of the data", { cause });
     return await pixels(open(bytes, "error"), cmykPossible);
   }
+}
+
+/**
+ * Whether a warning of libjpeg's was of missing data. libvips has one place for messages for all threads: another picture may have
+ * taken the message away. Of the common kind of JPEG we see for ourselves, of others libvips is asked until it says.
+ */
+async function endsEarly(bytes: Uint8Array, cause: unknown, again: () => Promise<Image>): Promise<boolean> {
+  const { openJpeg } = await import("./jpeg/decoder.ts");
+  const jpeg = openJpeg(bytes, false);
+  if (jpeg) return jpeg.endsEarly();
+  let said = reason(cause);
+  for (let attempt = 0; attempt < 50 && !said.includes("VipsJpeg"); attempt++)
+    said = await again().then(() => "", reason);
+  return said.includes("premature end");
 }
 
 /** libvips knows an AVIF by its major brand alone and passes over "avis", an image sequence: its still picture is asked for. */

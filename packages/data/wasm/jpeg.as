@@ -45,7 +45,7 @@ export function huffman(counts: i32, symbols: i32, table: i32, isDc: i32): i32 {
 
 /**
  * Decodes MCU rows 0 ... ROWS - 1 and transforms what lies from FIRST_ROW on in columns FIRST_COLUMN ... LAST_COLUMN - 1.
- * 0 where the data is damaged or ends early.
+ * 0 where the data is damaged, -1 where it ends early.
  */
 export function scan(job: i32, zigzag: i32): i32 {
   let src = load<i32>(job, SRC);
@@ -68,7 +68,8 @@ export function scan(job: i32, zigzag: i32): i32 {
       if (interval > 0) {
         if (left == 0) {
           // The marker RSTn; bits before it are filling.
-          if (n - padding >= 8 || padding > n) return 0;
+          if (padding > n) return -1;
+          if (n - padding >= 8) return 0;
           if (src + 2 > end || load<u8>(src) != 0xff || <i32>load<u8>(src + 1) != 0xd0 + (restarts & 7)) return 0;
           src += 2;
           restarts++;
@@ -135,7 +136,7 @@ export function scan(job: i32, zigzag: i32): i32 {
                       break;
                     }
                   }
-                  if (length > 16) return 0;
+                  if (length > 16) return padding > 0 ? -1 : 0;
                 }
                 n -= length;
                 const size = k == 0 ? symbol : symbol & 15;
@@ -148,7 +149,7 @@ export function scan(job: i32, zigzag: i32): i32 {
                   }
                   value = 0;
                 } else {
-                  if (size > 15) return 0;
+                  if (size > 15) return padding > 0 ? -1 : 0;
                   n -= size;
                   value = <i32>(bits >> n) & ((1 << size) - 1);
                   if (value < 1 << (size - 1)) value -= (1 << size) - 1;
@@ -163,7 +164,7 @@ export function scan(job: i32, zigzag: i32): i32 {
                 table = ac;
               } else {
                 k += symbol >> 4;
-                if (k > 63) return 0;
+                if (k > 63) return padding > 0 ? -1 : 0;
                 store<i16>(block + (<i32>load<u8>(zigzag + k) << 1), <i16>value);
                 last = k;
                 k++;
@@ -191,7 +192,7 @@ export function scan(job: i32, zigzag: i32): i32 {
         }
       }
     }
-    if (padding > n) return 0; // more was read than there is
+    if (padding > n) return -1; // more was read than there is
   }
   return 1;
 }

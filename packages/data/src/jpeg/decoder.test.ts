@@ -92,6 +92,18 @@ test("damaged data is never an error nor a hang: the other decoder decides", () 
   expect(openJpeg(short, true)?.decode()).toBeUndefined();
 });
 
+test("a JPEG whose data ends early is refused whatever other pictures are decoded at the moment", async () => {
+  // libvips keeps the message that tells it from a harmless warning where all threads write.
+  const early = Buffer.from((files[0] as JpegCase).bytes, "base64");
+  early.fill(0xff, early.length - 300, early.length - 250);
+  const other = Buffer.from((files.find(({ name }) => name === "progressive") as JpegCase).bytes, "base64");
+  const results = await Promise.allSettled(Array.from({ length: 90 }, (_, i) => decode(i % 3 ? other : early)));
+  expect(results.filter(({ status }) => status === "rejected").length).toBe(30);
+  for (const result of results)
+    if (result.status === "rejected")
+      expect(result.reason.message).toBe("image: a damaged or cut JPEG: premature end of the data");
+});
+
 const committed = fileURLToPath(new URL("../../../../apps/cli/photos/", import.meta.url));
 const folders = {
   "the repository": committed,

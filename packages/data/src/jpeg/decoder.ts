@@ -8,6 +8,7 @@ import { type BaselineHeader, type HuffmanTable, readBaseline } from "./header.t
 interface Kernels {
   readonly memory: WebAssembly.Memory;
   huffman(counts: number, symbols: number, table: number, isDc: number): number;
+  /** 1: done, 0: damaged, -1: ended early. */
   scan(job: number, zigzag: number): number;
   enlarge(
     near: number,
@@ -64,6 +65,8 @@ export interface OpenJpeg {
    * that it would take too much memory: another decoder decides.
    */
   decode(region?: Region): Image | undefined;
+  /** Whether a mark or the file's end comes before the last block. */
+  endsEarly(): boolean;
 }
 
 /**
@@ -84,10 +87,25 @@ export function openJpeg(bytes: Uint8Array, orientation: boolean): OpenJpeg | un
   if (!k) return undefined;
   const { width, height } = header;
   const whole = { left: 0, top: 0, width, height };
-  return { width, height, decode: (region = whole) => decodeRegion(k, bytes, header, region) };
+  const decode = (region: Region = whole): Image | "damaged" | "early" => decodeRegion(k, bytes, header, region);
+  return {
+    width,
+    height,
+    decode(region) {
+      const image = decode(region);
+      return typeof image === "string" ? undefined : image;
+    },
+    // All is decoded for one pixel: rows above the wanted one are read too.
+    endsEarly: () => decode({ left: width - 1, top: height - 1, width: 1, height: 1 }) === "early",
+  };
 }
 
-function decodeRegion(k: Kernels, bytes: Uint8Array, header: BaselineHeader, region: Region): Image | undefined {
+function decodeRegion(
+  k: Kernels,
+  bytes: Uint8Array,
+  header: BaselineHeader,
+  region: Region,
+): Image | "damaged" | "early" {
   const { width, height, components, restart, data } = header;
   const grey = components.length === 1;
   // The one component of a grey picture is not interleaved: its blocks are MCUs whatever its factors say.
@@ -125,7 +143,7 @@ function decodeRegion(k: Kernels, bytes: Uint8Array, header: BaselineHeader, reg
   const chroma = [reserve(width + 2 * ROOM), reserve(width + 2 * ROOM)] as const;
   const sums = reserve(width + 2 * ROOM);
   const out = reserve(region.width * region.height * 3);
-  if (top > MOST_BYTES) return undefined;
+  if (top > MOST_BYTES) return "damaged";
   const missing = top - k.memory.buffer.byteLength;
   if (missing > 0) k.memory.grow(Math.ceil(missing / 65536));
   const memory = new Uint8Array(k.memory.buffer);
@@ -148,7 +166,7 @@ function decodeRegion(k: Kernels, bytes: Uint8Array, header: BaselineHeader, reg
       }
       return address;
     });
-    if (addresses.includes(-1)) return undefined;
+    if (addresses.includes(-1)) return "damaged";
     const factors = c === 0 ? [h, v] : [1, 1];
     words.set(
       [...factors, quants[c] as number, ...addresses, planes[c] as number, strides[c] as number],
@@ -170,7 +188,8 @@ function decodeRegion(k: Kernels, bytes: Uint8Array, header: BaselineHeader, reg
     ],
     job / 4,
   );
-  if (!k.scan(job, zigzag)) return undefined;
+  const result = k.scan(job, zigzag);
+  if (result !== 1) return result === 0 ? "damaged" : "early";
 
   /** The address of column 0 of a row of a plane, though the plane may begin further right. */
   const rowOf = (c: number, y: number): number => {

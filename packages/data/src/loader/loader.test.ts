@@ -1,6 +1,9 @@
+import { createRng } from "@vitrail/random";
 import { describe, expect, test } from "vitest";
+import { trainTransform } from "../augment/train-transform.ts";
 import type { Split } from "../datasets/types.ts";
-import { noise } from "../testing.ts";
+import { decode } from "../decode.ts";
+import { fileNamed, noise, sha256 } from "../testing.ts";
 import { evalTransform } from "../transform.ts";
 import { createLoader, type Loader, type LoaderOptions } from "./loader.ts";
 import { digest, splitOf } from "./testing.ts";
@@ -96,6 +99,44 @@ describe("an epoch", () => {
       expect(l.shape[2]).toBe(1);
       for await (const { images } of l.epoch(0)) expect(images.length).toBe(3 * 64);
     });
+  });
+});
+
+describe("a JPEG, of which only the crop is decoded", () => {
+  const jpeg = fileNamed("rgb.jpg");
+  const torn = Buffer.from(jpeg);
+  torn.fill(0xff, jpeg.length - 300, jpeg.length - 250); // no damage to the first rows
+  const files = [jpeg, fileNamed("grey.jpg"), fileNamed("progressive.jpg"), fileNamed("orientation-6.jpg")];
+  const of = (list: readonly Uint8Array[]): Split => ({
+    ...splitOf(30),
+    source: (i) => ({ kind: "bytes", bytes: list[i % list.length] as Uint8Array }),
+  });
+  const options: LoaderOptions = { split: of(files), transform: train, batchSize: 6, seed: 5, onBad: "skip" };
+
+  test("gives the transform of the whole", async () => {
+    const transform = trainTransform(train);
+    await using({ ...options, threads: 1 }, async (l) => {
+      for await (const { images, indices, size } of l.epoch(3)) {
+        for (let k = 0; k < size; k++) {
+          const index = indices[k] as number;
+          const image = await decode(files[index % files.length] as Uint8Array);
+          const rng = createRng(5).at("augment").at(3).at(index).at(0);
+          expect(sha256(images.subarray(k * 192, (k + 1) * 192))).toBe(sha256(transform(image, rng)));
+        }
+      }
+      expect(l.bad).toEqual([]);
+    });
+  });
+
+  test("is the same with a cache, damaged below the crop or not", async () => {
+    const damaged = { ...options, split: of([torn, ...files]) };
+    const whole = await using({ ...damaged, threads: 0 }, (l) => digest(l.epoch(1)));
+    for (const other of [{ threads: 1 }, { threads: 0, cache: true }, { threads: 2, cache: true }])
+      await using({ ...damaged, ...other }, async (l) => {
+        await digest(l.epoch(0));
+        expect(await digest(l.epoch(1))).toEqual(whole);
+        expect(l.bad.length).toBeGreaterThan(0);
+      });
   });
 });
 

@@ -188,6 +188,7 @@ export class ThreadedLoader implements Loader {
       transform,
       seed,
       decode: options.decode ?? {},
+      blocking: threads > 0,
       keepBytes: Math.floor(most / Math.max(1, threads)),
     };
     this.crew =

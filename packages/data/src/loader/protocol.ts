@@ -8,6 +8,8 @@ export interface Settings {
   readonly transform: LoaderTransform;
   readonly seed: number;
   readonly decode: DecodeOptions;
+  /** Whether files may be read at once, holding up the thread: one of the loader's own, not the caller's. */
+  readonly blocking: boolean;
   /** Bytes of decoded pictures that this thread may keep for all; 0 keeps none. */
   readonly keepBytes: number;
 }

@@ -7,7 +7,7 @@ import { digest, splitOf } from "./testing.ts";
 
 const transform = { kind: "train", inputSize: [3, 8, 8], mean: [0.5], std: [0.5] } as const;
 const options: LoaderOptions = { split: splitOf(40), transform, batchSize: 4, threads: 2 };
-const settings: Settings = { transform, seed: 0, decode: {}, keepBytes: 0 };
+const settings: Settings = { transform, seed: 0, decode: {}, blocking: true, keepBytes: 0 };
 const script = (code: string) => async () => new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 const chunk = (name: string): Chunk => ({
   epoch: 0,
