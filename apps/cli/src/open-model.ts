@@ -1,6 +1,14 @@
-import { openWeights } from "@vitrail/hub";
+import { openWeights, type WeightsConfig } from "@vitrail/hub";
 import { hostTensors } from "@vitrail/jit";
-import { createModel, type ImageModel, loadModel, type ModelSpec, type Preprocess } from "@vitrail/layers";
+import {
+  createModel,
+  type ImageModel,
+  loadModel,
+  type ModelSpec,
+  type PartSpec,
+  type Preprocess,
+  withModelArgs,
+} from "@vitrail/layers";
 import { BOX_MODEL, boxFolder } from "./box.ts";
 import { fetching } from "./fetching.ts";
 import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
@@ -20,6 +28,10 @@ export interface OpenedModel {
   readonly name: string;
   readonly model: ImageModel;
   readonly preprocess: Preprocess;
+  /** Where the weights are from; undefined for random ones. */
+  readonly weights: string | undefined;
+  /** The classes in the order of the logits, where the weights say them. */
+  readonly labels: readonly string[] | undefined;
 }
 
 type Spec = ModelSpec<unknown, ImageModel>;
@@ -29,7 +41,8 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
   if (weights === "none") {
     if (model === undefined) throw new UserError("--weights none needs a model: which one is it?");
     const spec = modelNamed(model) as Spec;
-    return { name: spec.name, model: hostTensors(() => createModel(spec)), preprocess: spec.preprocess };
+    const built = hostTensors(() => createModel(spec));
+    return { name: spec.name, model: built, preprocess: spec.preprocess, weights: undefined, labels: undefined };
   }
   const fetched = fetching({ offline }, checkpointNames());
   try {
@@ -39,16 +52,39 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
       if (named === undefined) {
         throw new UserError(`${opened.id} has no config.json that names its architecture: say which model it is`);
       }
-      const spec = modelNamed(named, model === undefined ? opened.id : "model") as Spec;
+      const spec = asStated(modelNamed(named, model === undefined ? opened.id : "model") as Spec, opened.config);
       const stated = opened.config?.numClasses;
       const sized = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
       const built = hostTensors(() => loadModel(sized, opened.tensors));
-      return { name: spec.name, model: built, preprocess: opened.config?.preprocess ?? spec.preprocess };
+      return {
+        name: spec.name,
+        model: built,
+        preprocess: opened.config?.preprocess ?? spec.preprocess,
+        weights: opened.id,
+        labels: opened.config?.labels,
+      };
     } finally {
       opened.close();
     }
   } finally {
     fetched.done();
+  }
+}
+
+/** A model in the sizes that a config.json of it states (timm's `model_args`). */
+export function asStated<S extends PartSpec>(spec: S, config: WeightsConfig | undefined): S {
+  const { architecture, modelArgs } = config ?? {};
+  if (architecture === undefined || modelArgs === undefined || modelNamed(architecture).name !== spec.name) return spec;
+  return userError(() => withModelArgs(spec, modelArgs));
+}
+
+/** What a model says of a configuration that cannot be is the user's to read. */
+export function userError<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(error.message);
+    throw error;
   }
 }
 

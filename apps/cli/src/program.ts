@@ -159,6 +159,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--set <name=value>", "one more setting, as in a recipe; again for each", collect, [])
     .option("-o, --out <dir>", "the run's folder (default: runs/MODEL-DATA)")
     .option("--resume", "go on with the run in --out, to the same end as if it had not been stopped")
+    .option(
+      "--save-every <seconds>",
+      "save a state within an epoch so often, besides after each (default: 300)",
+      seconds,
+    )
     .option("--limit <n>", "only the first n pictures of each split after the seeded shuffle", wholeNumber)
     .option("--seed <n>", "of everything random (default: 0)", wholeFromZero)
     .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
@@ -168,6 +173,25 @@ export async function main(args: readonly string[]): Promise<number> {
     .action(async (options) => {
       const { train } = await import("./commands/train.ts");
       status = await train(options);
+    });
+
+  program
+    .command("eval")
+    .description("how many pictures a model gets right, of which classes, and how sure it is")
+    .requiredOption("-d, --data <dir>", "pictures with classes: folders, CSV, tar shards, Parquet, idx, CIFAR, npz")
+    .option("-w, --weights <source>", "a run's or another weights folder, a file (with --model), a name on the hub")
+    .option("-m, --model <name>", "the model of a bare file, or a checkpoint as for classify")
+    .option("--offline", "never ask the network")
+    .option("--split <name>", "which pictures (default: val, else test, else all, else train)")
+    .option("--limit <n>", "only the first n pictures after the seeded shuffle", wholeNumber)
+    .option("--seed <n>", "of that shuffle", wholeFromZero, 0)
+    .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
+    .addOption(engineOption())
+    .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .option("--json", "print one JSON document")
+    .action(async (options) => {
+      const { evaluateModel } = await import("./commands/eval.ts");
+      status = await evaluateModel(options);
     });
 
   program
@@ -268,6 +292,13 @@ function positive(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < Number.POSITIVE_INFINITY))
     throw new InvalidArgumentError("It must be a number above 0.");
+  return value;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("It must be a number of 0 or more.");
   return value;
 }
 

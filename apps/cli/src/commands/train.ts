@@ -18,6 +18,7 @@ export interface TrainCommand {
   readonly lr?: number;
   readonly out?: string;
   readonly resume?: boolean;
+  readonly saveEvery?: number;
   readonly limit?: number;
   readonly seed?: number;
   readonly onBad: "skip" | "fail";

@@ -1,31 +1,16 @@
 /** The data of a run: what is learned from, what it is judged by, and what was left out. */
 import { createHash } from "node:crypto";
-import {
-  assertTrainable,
-  checkSamples,
-  type Dataset,
-  limit,
-  openDataset,
-  overlap,
-  type Split,
-  splitOff,
-  subset,
-} from "@vitrail/data";
+import { assertTrainable, type Dataset, limit, openDataset, overlap, type Split, splitOff } from "@vitrail/data";
 import { UserError } from "../user-error.ts";
+import { type BrokenOptions, withoutBroken } from "./broken.ts";
 
 /** What was asked for. */
-export interface PicturesOptions {
+export interface PicturesOptions extends BrokenOptions {
   readonly data: string;
   /** Another folder, or a share of the training pictures. Default: the data's own validation split, else a fifth. */
   readonly val?: string | undefined;
   readonly limit?: number | undefined;
   readonly seed: number;
-  readonly onBad: "skip" | "fail";
-  /** Names of samples that are known to be bad: then none is looked at. */
-  readonly knownBad?: readonly string[] | undefined;
-  readonly onNote: (line: string) => void;
-  /** While every picture is looked at. */
-  readonly onCheck?: (done: number, of: number) => void;
 }
 
 /** Opened, checked, split. */
@@ -66,13 +51,12 @@ export async function openPictures(options: PicturesOptions): Promise<Pictures> 
         );
       }
     }
-    for (const { name, reason } of dataset.skipped.slice(0, MOST)) onNote(`passed over: ${name}: ${reason}`);
-    if (dataset.skipped.length > MOST) onNote(`… and ${dataset.skipped.length - MOST} more, passed over`);
+    sayPassedOver(dataset, onNote);
     if (options.limit !== undefined) {
       train = limit(train, options.limit, seed);
       judged = limit(judged, options.limit, seed);
     }
-    const checked = await withoutBad([train, judged], options);
+    const checked = await withoutBroken([train, judged], options);
     [train, judged] = checked.splits as [Split, Split];
     assertTrainable(train, dataset);
     if (judged.length === 0) {
@@ -109,49 +93,18 @@ function fractionOf(val: string): number | undefined {
   throw new UserError(`--val ${val}: expected a folder, or a share of the training pictures above 0 and below 1`);
 }
 
+/** Files and folders that are no pictures of a class. */
+export function sayPassedOver({ skipped }: Dataset, onNote: (line: string) => void): void {
+  for (const { name, reason } of skipped.slice(0, MOST)) onNote(`passed over: ${name}: ${reason}`);
+  if (skipped.length > MOST) onNote(`… and ${skipped.length - MOST} more, passed over`);
+}
+
 function splitNamed({ splits }: Dataset, names: readonly string[], where: string): Split {
   for (const name of names) {
     const found = splits.get(name);
     if (found) return found;
   }
   throw new UserError(`${where}: expected a split named ${names.join(" or ")}, found ${[...splits.keys()].join(", ")}`);
-}
-
-async function withoutBad(
-  splits: readonly Split[],
-  { onBad, knownBad, onNote, onCheck }: PicturesOptions,
-): Promise<{ splits: Split[]; bad: string[] }> {
-  const total = splits.reduce((sum, { length }) => sum + length, 0);
-  const kept: Split[] = [];
-  const bad: string[] = [];
-  const reasons: string[] = [];
-  let before = 0;
-  for (const split of splits) {
-    const known = new Set(knownBad);
-    const found = knownBad
-      ? Array.from({ length: split.length }, (_, index) => ({ index, name: split.nameOf(index), reason: "" })).filter(
-          ({ name }) => known.has(name),
-        )
-      : await checkSamples(split, { onProgress: (done) => onCheck?.(before + done, total) });
-    before += split.length;
-    const out = new Set(found.map(({ index }) => index));
-    bad.push(...found.map(({ name }) => name));
-    reasons.push(...found.map(({ name, reason }) => (reason.includes(name) ? reason : `${name}: ${reason}`)));
-    const left = Array.from({ length: split.length }, (_, i) => i).filter((i) => !out.has(i));
-    kept.push(out.size === 0 ? split : subset(split, left));
-  }
-  if (knownBad === undefined && bad.length > 0) {
-    const lines = [...reasons.slice(0, 20), ...(reasons.length > 20 ? [`… and ${reasons.length - 20} more`] : [])];
-    const list = lines.map((line) => `\n  ${line}`).join("");
-    if (onBad === "fail") {
-      throw new UserError(
-        `${bad.length} of ${total} pictures cannot be read (--on-bad skip goes on without them):${list}`,
-      );
-    }
-    onNote(`${bad.length} of ${total} pictures cannot be read and are left out (--on-bad fail stops here):`);
-    for (const line of lines) onNote(`  ${line}`);
-  }
-  return { splits: kept, bad };
 }
 
 async function sayOverlap(train: Split, val: Split, onNote: (line: string) => void): Promise<void> {
@@ -173,5 +126,5 @@ function identityOf(split: Split): { readonly images: number; readonly digest: s
   return { images: split.length, digest: hash.digest("hex").slice(0, 32) };
 }
 
-const count = (n: number) => `${n} picture${n === 1 ? "" : "s"}`;
+export const count = (n: number) => `${n} picture${n === 1 ? "" : "s"}`;
 const percent = (share: number) => `${Number((100 * share).toPrecision(3))} %`;

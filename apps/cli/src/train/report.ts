@@ -1,10 +1,9 @@
 /** What a training run says while it goes: lines and a bar for people, one JSON document a line for programs. */
 
 import type { Conclusion, EpochReport, FitCallbacks, Progress, StepReport } from "@vitrail/train";
-import type { SingleBar } from "cli-progress";
 import { colorsFor, print, say } from "../io.ts";
-import { newBar } from "../progress.ts";
 import { plain } from "../user-error.ts";
+import { openBar } from "./bar.ts";
 import type { Resolved } from "./session.ts";
 
 /** What is about to be done. */
@@ -45,7 +44,7 @@ export async function createReporter({
   readonly json: boolean;
   readonly onNote: (line: string) => void;
 }): Promise<Reporter> {
-  const bar = new Bar(json || !process.stderr.isTTY ? undefined : await newBar("{what}"));
+  const bar = await openBar(!json);
   const emit = (event: string, more: object) => print(JSON.stringify({ event, ...more }));
   const { dim, bold, green } = colorsFor(process.stdout);
   let [epochs, updates, first, begun] = [0, 0, 0, 0];
@@ -143,36 +142,6 @@ export async function createReporter({
     },
     end: () => bar.end(),
   };
-}
-
-/** A bar that comes with the first thing to show, and makes room for lines. */
-class Bar {
-  readonly bar: SingleBar | undefined;
-  started = false;
-
-  constructor(bar: SingleBar | undefined) {
-    this.bar = bar;
-  }
-
-  show(done: number, of: number, what: string): void {
-    if (!this.bar) return;
-    if (!this.started) this.bar.start(of, done, { what });
-    else {
-      this.bar.setTotal(of);
-      this.bar.update(done, { what });
-    }
-    this.started = true;
-  }
-
-  aside(write: () => void): void {
-    this.end();
-    write();
-  }
-
-  end(): void {
-    if (this.started) this.bar?.stop();
-    this.started = false;
-  }
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

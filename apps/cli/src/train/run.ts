@@ -3,13 +3,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { createSampleReader, pictureFile, type Split } from "@vitrail/data";
-import { type BackendName, useBackend } from "@vitrail/tensor";
 import { assertNoRun, concludeRun, fit, openRun, RUN_FILES, recordRun } from "@vitrail/train";
 import { parse } from "yaml";
 import type { TrainCommand } from "../commands/train.ts";
 import { UserError } from "../user-error.ts";
 import { configJson } from "./config-json.ts";
 import { pickRecipe } from "./defaults.ts";
+import { chooseEngine } from "./engine.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
 import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
 import { createReporter } from "./report.ts";
@@ -30,7 +30,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   };
   const data = options.data ?? begun?.data;
   if (data === undefined) throw new UserError("expected pictures to learn from: --data DIR");
-  await useBackend((options.backend ?? "auto") as BackendName | "auto");
+  const engine = await chooseEngine(options);
   const trainee = await openTrainee(asked, { offline: options.offline }, reporter.note);
   let pictures: Pictures | undefined;
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
@@ -49,7 +49,6 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       onCheck: reporter.checking,
     });
     const recipe = begun ? (asked as Resolved) : await resolved(asked, trainee, pictures, reporter.note);
-    const engine = options.engine === undefined || options.engine === "auto" ? {} : { engine: options.engine };
     session = await openSession(recipe, trainee, pictures, engine, {
       onNote: reporter.note,
       onFeatures: reporter.features,
@@ -70,7 +69,8 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       validation: pictures.val.length,
       classes: pictures.classes,
     });
-    return await trainAndJudge({ data, recipe, trainee, pictures, session, run, engine, reporter });
+    const { saveEvery } = options;
+    return await trainAndJudge({ data, recipe, trainee, pictures, session, run, engine, saveEvery, reporter });
   } finally {
     reporter.end();
     run?.close();
@@ -88,11 +88,12 @@ interface Parts {
   readonly session: Awaited<ReturnType<typeof openSession>>;
   readonly run: Awaited<ReturnType<typeof openRun>>;
   readonly engine: Parameters<typeof openSession>[3];
+  readonly saveEvery: number | undefined;
   readonly reporter: Awaited<ReturnType<typeof createReporter>>;
 }
 
 async function trainAndJudge(parts: Parts): Promise<number> {
-  const { pictures, session, run, engine, reporter } = parts;
+  const { pictures, session, run, engine, saveEvery, reporter } = parts;
   const { epochs, data, accumulate = 1 } = session.fit;
   const updates = epochs * Math.ceil(data.train.batches / accumulate);
   const record = recordRun(run, { updates });
@@ -105,6 +106,7 @@ async function trainAndJudge(parts: Parts): Promise<number> {
     const result = await fit({
       ...session.fit,
       ...engine,
+      ...(saveEvery === undefined ? {} : { saveEvery }),
       keeper: run,
       signal: stop.signal,
       onStart(start) {

@@ -83,7 +83,7 @@ export async function openSession(
 ): Promise<Session> {
   const { classes } = pictures;
   const { preprocess, spec } = trainee;
-  const model = trainee.build(classes.length, recipe.seed, onNote);
+  const model = trainee.build(classes, recipe.seed, onNote);
   const loaders: Loader[] = [];
   const loader = (options: Parameters<typeof createLoader>[0]): Loader => {
     const made = createLoader(options);
@@ -124,10 +124,11 @@ export async function openSession(
         seed: recipe.seed,
       });
       others.push(lora.model);
-      return finish({ model: lora.model, data, frozen: lora.frozen }, lora.model.params, (best) => {
-        assignWeights(lora.model, best as never);
+      const publish = (best: Parameters<RunOptions["publish"] & {}>[0]) => {
+        assignWeights(lora.model, best);
         return lora.merge();
-      });
+      };
+      return finish({ model: lora.model, data, frozen: lora.frozen }, lora.model.params, publish, lora.model);
     }
     const frozen = recipe.mode === "partial" ? lastBlocks(recipe, trainee, model) : undefined;
     return finish({ model, data, ...(frozen ? { frozen } : {}) }, model.params);
@@ -136,13 +137,14 @@ export async function openSession(
       own: Pick<FitOptions, "model" | "data"> & Partial<Pick<FitOptions, "frozen">>,
       params: ParamStore,
       publish?: RunOptions["publish"],
+      whole: ImageModel = model,
     ): Session {
       const perEpoch = Math.ceil(own.data.train.batches / (recipe.grad_accum_steps ?? 1));
       const schedule = scheduleOf(recipe, perEpoch);
       return {
         fit: { ...shared, ...own, schedule, epochs: schedule.epochs, optimizer: optimizerOf(recipe, trainee, model) },
         run: { params, ...(publish ? { publish } : {}) },
-        model,
+        model: whole,
         validation,
         async dispose() {
           await Promise.all(loaders.map((one) => one.dispose()));

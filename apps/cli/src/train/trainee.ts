@@ -10,7 +10,7 @@ import {
 } from "@vitrail/layers";
 import { fetching } from "../fetching.ts";
 import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
-import { sourceOf } from "../open-model.ts";
+import { asStated, sourceOf, userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -25,11 +25,13 @@ export interface Trainee {
   readonly modelArgs: Readonly<Record<string, unknown>>;
   /** Where the weights are from; undefined for random ones. */
   readonly weights: string | undefined;
-  /** The classes of the weights, where they say them. */
-  readonly labels: readonly string[] | undefined;
   readonly preprocess: Preprocess;
-  /** Builds it. */
-  build(numClasses: number, seed: number, onNote: (line: string) => void): ImageModel & { readonly config: unknown };
+  /** Builds it for these classes: with the classifier of the weights where that is theirs, in this order; else with a new one. */
+  build(
+    classes: readonly string[],
+    seed: number,
+    onNote: (line: string) => void,
+  ): ImageModel & { readonly config: unknown };
   close(): void;
 }
 
@@ -60,20 +62,28 @@ export async function openTrainee(
         );
       }
       const own = modelNamed(named, plain ? "--model" : opened.id) as unknown as Spec;
-      const stated = userError(() => withModelArgs(own, opened.config?.modelArgs ?? {}));
+      const stated = asStated(own, opened.config);
       const spec = changed(stated, recipe);
       const preprocess = preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe);
       return {
         spec,
         family: familyOf(spec),
-        modelArgs: { ...opened.config?.modelArgs, ...sizesOf(own, recipe) },
+        modelArgs: { ...(stated === own ? {} : opened.config?.modelArgs), ...sizesOf(stated, recipe) },
         weights: opened.id,
-        labels: opened.config?.labels,
         preprocess,
-        build: (numClasses, seed, note) =>
-          userError(() =>
-            loadModel(stated, opened.tensors, { numClasses, seed, config: spec.config as object, onFreshHead: note }),
-          ),
+        build: (classes, seed, note) => {
+          const others = otherClasses(classes, opened.config?.labels);
+          if (others) note(`${spec.name}: ${opened.id} knows ${others}; ${spec.head} is new and untrained`);
+          return userError(() =>
+            loadModel(stated, opened.tensors, {
+              numClasses: classes.length,
+              seed,
+              config: spec.config as object,
+              onFreshHead: note,
+              fresh: (name) => others !== undefined && name.startsWith(`${spec.head}.`),
+            }),
+          );
+        },
         close: () => opened.close(),
       };
     } catch (error) {
@@ -102,11 +112,18 @@ function fromSpec(spec: Spec, recipe: Recipe): Trainee {
     family: familyOf(spec),
     modelArgs: sizesOf(spec, recipe),
     weights: undefined,
-    labels: undefined,
     preprocess: preprocessOf(spec.preprocess, spec, recipe),
-    build: (numClasses, seed) => userError(() => createModel(spec, { numClasses, seed })),
+    build: ({ length }, seed) => userError(() => createModel(spec, { numClasses: length, seed })),
     close() {},
   };
+}
+
+/** The weights' classes in words, where they are as many as the data's and not the same ones in the same order. */
+function otherClasses(classes: readonly string[], labels: readonly string[] | undefined): string | undefined {
+  if (labels === undefined || labels.length !== classes.length) return undefined;
+  const at = labels.findIndex((label, i) => label.normalize("NFC") !== classes[i]?.normalize("NFC"));
+  if (at < 0) return undefined;
+  return `other classes (${at} is ${JSON.stringify(labels[at])}, in the data ${JSON.stringify(classes[at])})`;
 }
 
 /** What the recipe says of the model's sizes. */
@@ -151,14 +168,4 @@ function three(name: string, values: readonly number[]): readonly [number, numbe
 function familyOf({ config }: Spec): Trainee["family"] {
   const keys = config as object;
   return "embedDim" in keys ? "transformer" : "blocks" in keys ? "cifar" : "resnet";
-}
-
-/** What a model says of a configuration that cannot be is the user's to read. */
-function userError<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof RangeError) throw new UserError(error.message);
-    throw error;
-  }
 }

@@ -225,8 +225,11 @@ class Run {
       ...(judged ? { validation: judged } : {}),
       best,
     };
-    if (best && keeper) await keeper.saveBest(weights, report);
-    else if (best) this.best = weights;
+    if (best && keeper) {
+      await keeper.saveBest(weights, report);
+      // A keeper may put the best weights into the model to publish all of it.
+      if (this.step.report.engine === "tfjs") assignWeights(model, weightsOf(state.values, false));
+    } else if (best) this.best = weights;
     const stopping = this.stopping(epoch, metric);
     this.progress = {
       ...startOfRun,

@@ -1,0 +1,24 @@
+import type { EngineName } from "@vitrail/jit";
+import { say } from "../io.ts";
+import { plain } from "../user-error.ts";
+
+/** The options of `vitrail eval`. */
+export interface EvalCommand {
+  readonly data: string;
+  readonly model?: string;
+  readonly weights?: string;
+  readonly offline?: boolean;
+  readonly split?: string;
+  readonly limit?: number;
+  readonly seed: number;
+  readonly onBad: "skip" | "fail";
+  readonly engine?: EngineName | "auto";
+  readonly backend?: string;
+  readonly json?: boolean;
+}
+
+/** `vitrail eval`: 0 once every picture that can be read is answered, whatever the answers are worth. */
+export async function evaluateModel(options: EvalCommand): Promise<number> {
+  const { runEvaluation } = await import("../train/evaluation.ts");
+  return runEvaluation(options, (line) => say(plain(line)));
+}
