@@ -94,7 +94,8 @@ test("damaged data is never an error nor a hang: the other decoder decides", () 
 
 test("a JPEG whose data ends early is refused whatever other pictures are decoded at the moment", async () => {
   // libvips keeps the message that tells it from a harmless warning where all threads write.
-  const file = Buffer.from((files[0] as JpegCase).bytes, "base64");
+  const { bytes } = files.find(({ name }) => name.startsWith("420 41x30")) as JpegCase;
+  const file = Buffer.from(bytes, "base64");
   const early = Buffer.concat([file.subarray(0, file.length - 300), file.subarray(-2)]);
   const other = Buffer.from((files.find(({ name }) => name === "progressive") as JpegCase).bytes, "base64");
   const results = await Promise.allSettled(Array.from({ length: 90 }, (_, i) => decode(i % 3 ? other : early)));
