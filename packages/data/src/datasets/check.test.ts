@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
 import { noise } from "../testing.ts";
-import { checkSamples, overlap } from "./check.ts";
+import { checkSamples, findCopies, overlap } from "./check.ts";
 import { examineAll } from "./examiner.ts";
 import { golden, open, png, tarOf, tree } from "./testing.ts";
 
@@ -123,6 +123,36 @@ describe("overlap", () => {
       const found = await overlap(train as never, val as never, { threads });
       expect(found).toEqual([{ train: [1], val: [0, 2], hash: expect.stringMatching(/^[0-9a-f]{64}$/) }]);
     }
+  });
+
+  test("and within one, where they are asked for", async () => {
+    const dataset = await open(
+      tree({
+        "train/a/1.png": png(1),
+        "train/a/2.png": png(2),
+        "train/b/3.png": png(1),
+        "val/a/4.png": png(2),
+        "val/b/5.png": png(5),
+        "val/b/6.png": png(5),
+        "val/b/7.png": "",
+        "val/b/8.png": "no picture",
+      }),
+    );
+    const found = await findCopies([...dataset.splits.values()], { threads: 2 });
+    expect(found.map(({ places }) => places.map(({ split, index }) => [split, index]))).toEqual([
+      [
+        [0, 0],
+        [0, 2],
+      ],
+      [
+        [0, 1],
+        [1, 0],
+      ],
+      [
+        [1, 1],
+        [1, 2],
+      ],
+    ]);
   });
 
   test("compares pixels where there are no files", async () => {

@@ -16,6 +16,34 @@ export async function checkSamples(split: Split, options: ExamineOptions = {}): 
   return bad.sort((a, b) => a.index - b.index);
 }
 
+/** A picture that is there more than once, byte for byte, under whatever names. */
+export interface Copies {
+  /** Each place: the number of the split among those given, and the index in it; in order. */
+  readonly places: readonly { readonly split: number; readonly index: number }[];
+  /** SHA-256 of the content, in hexadecimal. */
+  readonly hash: string;
+}
+
+/**
+ * Exact copies within some splits and across them. What cannot be read is passed over: that is checkSamples' matter. For copies that
+ * were saved anew see `inspectDataset`.
+ */
+export async function findCopies(splits: readonly Split[], options: ExamineOptions = {}): Promise<readonly Copies[]> {
+  const found = new Map<string, { split: number; index: number }[]>();
+  await examineAll(splits, "hash", options, (split, index, { hash }) => {
+    if (hash === undefined) return;
+    const places = found.get(hash) ?? [];
+    found.set(hash, places);
+    places.push({ split: splits.indexOf(split), index });
+  });
+  type Place = Copies["places"][number];
+  const up = (a: Place, b: Place): number => a.split - b.split || a.index - b.index;
+  return [...found]
+    .filter(([, places]) => places.length > 1)
+    .map(([hash, places]) => ({ places: places.sort(up), hash }))
+    .sort((a, b) => up(a.places[0] as Place, b.places[0] as Place));
+}
+
 /** A picture of one split that is, byte for byte, in another as well. */
 export interface Overlap {
   /** Indices into the first split. */
@@ -28,19 +56,13 @@ export interface Overlap {
 
 /**
  * Pictures that two splits share: exact copies, whatever they are called. A model is judged on what it learned by heart where there are
- * any. For copies that were saved anew see `inspectDataset`.
+ * any.
  */
 export async function overlap(train: Split, val: Split, options: ExamineOptions = {}): Promise<readonly Overlap[]> {
-  const found = new Map<string, { train: number[]; val: number[] }>();
-  await examineAll([train, val], "hash", options, (split, index, { hash }) => {
-    if (hash === undefined) return; // not readable: that is checkSamples' matter
-    const both = found.get(hash) ?? { train: [], val: [] };
-    found.set(hash, both);
-    both[split === train ? "train" : "val"].push(index);
-  });
-  const up = (a: number, b: number): number => a - b;
-  return [...found]
-    .filter(([, both]) => both.train.length > 0 && both.val.length > 0)
-    .map(([hash, both]) => ({ train: both.train.sort(up), val: both.val.sort(up), hash }))
+  const of = (places: Copies["places"], wanted: number): number[] =>
+    places.filter(({ split }) => split === wanted).map(({ index }) => index);
+  return (await findCopies([train, val], options))
+    .map(({ places, hash }) => ({ train: of(places, 0), val: of(places, 1), hash }))
+    .filter((one) => one.train.length > 0 && one.val.length > 0)
     .sort((a, b) => (a.val[0] as number) - (b.val[0] as number));
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
+import { compareNames } from "./names.ts";
 import { cases, failure, firstPixels, open, png, rows, tree } from "./testing.ts";
 
 const picture = png();
@@ -9,15 +10,15 @@ const picture = png();
 describe("class folders", () => {
   test("are listed in torchvision's order, classes and samples", async () => {
     const order = cases<{ names: string[]; classes: string[]; first: string[] }>("order");
+    expect([...order.names].sort(compareNames)).toEqual(order.classes);
     const paths = ["1.png", "10.png", "2.png", "sub/0.png", "sub/deep/5.png", "sub.png", "a/b.png"];
-    const root = tree(
-      Object.fromEntries(order.names.flatMap((name) => paths.map((path) => [`${name}/${path}`, picture]))),
-    );
+    const names = order.names.filter((name) => name !== "B"); // many file systems take it for "b"
+    const root = tree(Object.fromEntries(names.flatMap((name) => paths.map((path) => [`${name}/${path}`, picture]))));
     const dataset = await open(root);
-    expect(dataset.classes).toEqual(order.classes);
+    expect(dataset.classes).toEqual(order.classes.filter((name) => name !== "B"));
     const all = dataset.splits.get("all");
     expect(rows(dataset, all).slice(0, order.first.length)).toEqual(order.first.map((path) => `${path} = 1`));
-    expect(all?.length).toBe(order.names.length * paths.length);
+    expect(all?.length).toBe(names.length * paths.length);
   });
 
   test.each([["val"], ["valid"], ["validation"], ["Val"]])(
@@ -149,12 +150,14 @@ describe("class folders", () => {
 
   test("é composed and decomposed are an error within a split, and one class across splits", async () => {
     const [composed, decomposed] = ["caf\u00e9", "cafe\u0301"];
-    const error = await failure(
-      open(tree({ [`${composed}/1.png`]: picture, [`${decomposed}/1.png`]: picture, "b/1.png": picture })),
-    );
-    expect(error.code).toBe("ambiguous-class");
-    expect(error.message).toContain("U+00E9");
-    expect(error.message).toContain("U+0065 U+0301");
+    const both = tree({ [`${composed}/1.png`]: picture, [`${decomposed}/1.png`]: picture, "b/1.png": picture });
+    // macOS takes the two for one folder: there is nothing to tell apart
+    if (readdirSync(both).length === 3) {
+      const error = await failure(open(both));
+      expect(error.code).toBe("ambiguous-class");
+      expect(error.message).toContain("U+00E9");
+      expect(error.message).toContain("U+0065 U+0301");
+    }
     const dataset = await open(
       tree({ [`train/${composed}/1.png`]: picture, "train/b/1.png": picture, [`val/${decomposed}/1.png`]: picture }),
     );
@@ -253,6 +256,5 @@ describe("a folder that is no dataset", () => {
     expect((await failure(open(join(root, "x.txt")))).message).toMatch(
       /expected a folder, or a file of the kinds .csv/,
     );
-    mkdirSync(join(root, "d"));
   });
 });

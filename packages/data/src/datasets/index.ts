@@ -1,5 +1,5 @@
 /** Datasets as they lie on disk: opening, looking over, dividing. */
-export { checkSamples, type Overlap, overlap } from "./check.ts";
+export { type Copies, checkSamples, findCopies, type Overlap, overlap } from "./check.ts";
 export { DatasetError, type DatasetErrorCode, isDatasetError } from "./errors.ts";
 export type { ExamineOptions } from "./examiner.ts";
 export { type DuplicateGroup, type Inspection, inspectDataset, type Member, type Spread } from "./inspect.ts";

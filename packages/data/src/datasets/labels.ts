@@ -1,6 +1,5 @@
 import { DatasetError, quote, some } from "./errors.ts";
 import { type ClassList, classList, compareNames } from "./names.ts";
-import type { Skipped } from "./types.ts";
 
 /** The classes of a dataset, and each split's labels as indices into them. */
 export interface Labelled {
@@ -95,14 +94,4 @@ function digits(splits: readonly ArrayLike<number>[]): string[] {
   let most = -1;
   for (const values of splits) for (let i = 0; i < values.length; i++) most = Math.max(most, values[i] as number);
   return Array.from({ length: most < MOST_CLASSES ? most + 1 : 0 }, (_, i) => String(i));
-}
-
-/** Classes that a format lists and whose pictures are missing from the training split (or from all splits where there is none). */
-export function emptyClasses({ classes, labels }: Labelled): Skipped[] {
-  const train = labels.get("train");
-  const seen = new Uint8Array(classes.length);
-  for (const split of train ? [train] : labels.values()) for (const label of split) seen[label] = 1;
-  return classes
-    .filter((_, i) => seen[i] === 0)
-    .map((name) => ({ name, reason: `a class without a picture${train ? " in train" : ""}` }));
 }

@@ -37,6 +37,7 @@ export async function openDataset(path: string | URL, options: OpenDatasetOption
   }
   const found = folder ? await surveyFolder(root, options, skipped) : await surveyFile(root, options);
   const opened = await found.open({ root: found.root, options, skipped });
+  if (options.classes === undefined) skipped.push(...emptyClasses(opened));
   return await dataset(folder ? found.root : root, opened, skipped);
 }
 
@@ -62,4 +63,14 @@ function noteOf(skipped: readonly Skipped[]): string {
   const [first] = skipped;
   if (!first) return "";
   return `; passed over: ${skipped.length === 1 ? "" : `${skipped.length}, such as `}${first.name}, ${first.reason}`;
+}
+
+/** Classes that a format lists and that have no picture in the training split; in no split where there is none for training. */
+function emptyClasses({ classes, splits }: Opened): Skipped[] {
+  const train = splits.find(({ name }) => name === "train");
+  const seen = new Set<number>();
+  for (const split of train ? [train] : splits) for (let i = 0; i < split.length; i++) seen.add(split.label(i));
+  return classes
+    .filter((_, label) => !seen.has(label))
+    .map((name) => ({ name, reason: `a class without a picture${train ? " in train" : ""}` }));
 }

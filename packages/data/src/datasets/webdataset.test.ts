@@ -12,6 +12,9 @@ describe("tar shards", () => {
   };
 
   test("with numbers keep them, and are named by classes.txt", async () => {
+    const more = await open(tree({ ...shards, "classes.txt": "zebra\nant\nbee\nwasp\n" }));
+    expect(more.classes).toHaveLength(4); // the numbers stay what they are
+    expect(more.skipped).toEqual([{ name: "wasp", reason: "a class without a picture in train" }]);
     const plain = await open(tree(shards));
     expect(plain.format).toBe("webdataset");
     expect(plain.classes).toEqual(["0", "1", "2"]);
