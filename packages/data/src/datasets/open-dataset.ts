@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { DatasetError, reasonOf } from "./errors.ts";
 import { compareNames, SPLIT_ORDER } from "./names.ts";
 import type { Opened } from "./reader.ts";
-import { surveyFile, surveyFolder } from "./survey.ts";
+import { surveyFolder } from "./survey.ts";
+import { surveyFile } from "./survey-file.ts";
 import type { Dataset, OpenDatasetOptions, Skipped } from "./types.ts";
 
 /**

@@ -1,14 +1,13 @@
-/** Tells by names, and by first bytes where one file was given, how a dataset lies on disk. */
-import { open } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+/** Tells by names how a dataset lies in a folder. */
+import { dirname, join } from "node:path";
 import { cifarFiles, openCifar } from "./cifar.ts";
-import { DatasetError, quote, reasonOf, some } from "./errors.ts";
+import { DatasetError, some } from "./errors.ts";
 import { openFolders } from "./folder.ts";
 import { idxPairs, idxPart, openIdx } from "./idx.ts";
 import { openManifests } from "./manifest.ts";
 import { compareNames, splitInName, splitOf } from "./names.ts";
 import { namedAsPicture } from "./pictures.ts";
-import type { Opened, Opening, Part } from "./reader.ts";
+import type { Opened, Opening } from "./reader.ts";
 import { isTable, type Row, readTable } from "./table.ts";
 import type { DatasetFormat, OpenDatasetOptions, Skipped } from "./types.ts";
 import { type Listing, list } from "./walk.ts";
@@ -165,7 +164,8 @@ function isKnown(name: string): boolean {
   );
 }
 
-function isParquet(path: string): boolean {
+/** Whether a name is a Parquet file's. */
+export function isParquet(path: string): boolean {
   return /\.parquet$/i.test(path);
 }
 
@@ -267,70 +267,4 @@ function nothing(root: string, { files, folders }: Listing, { format }: OpenData
       ? "a folder for each class, a CSV, TSV or JSON lines file, tar shards, Parquet, idx, CIFAR's binary files or an npz archive"
       : `the format ${format}`;
   return new DatasetError("not-a-dataset", `${root}: expected ${expected}; found ${there}`, { file: root });
-}
-
-/** Recognises the one file that was given. */
-export async function surveyFile(path: string, options: OpenDatasetOptions): Promise<Survey> {
-  const root = dirname(path);
-  const name = basename(path);
-  const { files } = await list(root, "", []);
-  const part: Part = { path: name, split: splitInName(name) ?? "all" };
-  switch (options.format ?? (await formatOf(path))) {
-    case "manifest": {
-      const rows = await readTable(path, options);
-      return { root, open: (opening) => openManifests(opening, [{ ...part, rows }], files) };
-    }
-    case "webdataset":
-      return { root, open: (opening) => openShards(opening, [part], files) };
-    case "parquet":
-      return {
-        root,
-        open: async (opening) => (await import("./parquet.ts")).openParquet(opening, [part], files),
-      };
-    case "npz":
-      return { root, open: async (opening) => (await import("./npz.ts")).openNpz(opening, name, files) };
-    case "idx": {
-      const own = idxPart(name);
-      const pairs = idxPairs(root, files).filter(({ split }) => split === own?.split);
-      return { root, open: (opening) => openIdx(opening, pairs, files) };
-    }
-    case "cifar": {
-      const kind = cifarFiles(files)?.kind ?? 10;
-      const [train, test] = name.startsWith("test") ? [[], [name]] : [[name], []];
-      return { root, open: (opening) => openCifar(opening, { kind, train, test }, files) };
-    }
-    default:
-      throw new DatasetError(
-        "not-a-dataset",
-        `${path}: expected a folder, or a file of the kinds .csv, .tsv, .jsonl, .tar, .parquet, .npz, idx or CIFAR's .bin; found ${quote(name)}`,
-        { file: path },
-      );
-  }
-}
-
-async function formatOf(path: string): Promise<DatasetFormat | undefined> {
-  const name = basename(path);
-  const head = await firstBytes(path);
-  const text = (from: number, to: number): string => String.fromCharCode(...head.subarray(from, to));
-  if (isTable(name)) return "manifest";
-  if (isParquet(name) || ["PAR1", "PARE"].includes(text(0, 4))) return "parquet";
-  if (/\.npz$/i.test(name)) return "npz";
-  if (isShard(name) || text(257, 262) === "ustar") return "webdataset";
-  if (idxPart(name) !== undefined) return "idx";
-  if (/^(data_batch_\d+|test_batch|train|test)\.bin$/.test(name)) return "cifar";
-  return undefined;
-}
-
-async function firstBytes(path: string): Promise<Uint8Array> {
-  try {
-    const handle = await open(path, "r");
-    try {
-      const bytes = new Uint8Array(512);
-      return bytes.subarray(0, (await handle.read(bytes, 0, 512, 0)).bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (cause) {
-    throw new DatasetError("unreadable", `${path}: ${reasonOf(cause)}`, { file: path, cause });
-  }
 }
