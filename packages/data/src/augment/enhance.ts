@@ -46,7 +46,9 @@ export function adjustContrast(image: Image, factor: number): Image {
 /** factor * difference for differences -255 to 255, as floats: what Blend.c multiplies for each value. */
 function products(factor: number): Float32Array {
   const f = Math.fround(factor);
-  return Float32Array.from({ length: 511 }, (_, i) => f * (i - 255));
+  const table = new Float32Array(511);
+  for (let i = 0; i < 511; i++) table[i] = f * (i - 255);
+  return table;
 }
 
 /** Towards grey (0), the picture itself (1), more colour: torchvision's `adjust_saturation`. */
@@ -69,9 +71,8 @@ export function adjustSaturation(image: Image, factor: number): Image {
   return { width, height, data: new Uint8Array(data.buffer) };
 }
 
-/** n / 13 rounded, for sums of 13 bytes: halves do not occur. */
-const thirteenths = (): Uint8Array =>
-  Uint8Array.from({ length: 13 * 255 + 1 }, (_, n) => Math.floor((2 * n + 13) / 26));
+/** n / 13 rounded, for sums of 13 bytes: halves do not occur. Made once. */
+let thirteenths: Uint8Array | undefined;
 
 /**
  * Towards blurred (0), the picture itself (1), sharper: torchvision's `adjust_sharpness`. Blurred is Pillow's `SMOOTH`, a 3 x 3
@@ -85,7 +86,8 @@ export function adjustSharpness(image: Image, factor: number): Image {
   if (width >= 3 && height >= 3) {
     const row = width * 3;
     const table = products(factor);
-    const rounded = thirteenths();
+    thirteenths ??= Uint8Array.from({ length: 13 * 255 + 1 }, (_, n) => Math.floor((2 * n + 13) / 26));
+    const rounded = thirteenths;
     const columns = new Uint16Array(row); // sums of three rows
     for (let y = 1; y < height - 1; y++) {
       const at = y * row;

@@ -11,15 +11,18 @@ export type PaddingMode = "constant" | "edge" | "reflect" | "symmetric";
  */
 export function windowOf(size: number, from: number, length: number, mode: PaddingMode): Int32Array {
   const period = mode === "reflect" ? Math.max(1, 2 * (size - 1)) : 2 * size;
-  return Int32Array.from({ length }, (_, i) => {
+  const axis = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
     const x = from + i;
-    if (x >= 0 && x < size) return x;
-    if (mode === "constant") return -1;
-    if (mode === "edge") return x < 0 ? 0 : size - 1;
-    const folded = ((x % period) + period) % period;
-    if (folded < size) return folded;
-    return mode === "reflect" ? period - folded : period - 1 - folded;
-  });
+    if (x >= 0 && x < size) axis[i] = x;
+    else if (mode === "constant") axis[i] = -1;
+    else if (mode === "edge") axis[i] = x < 0 ? 0 : size - 1;
+    else {
+      const folded = ((x % period) + period) % period;
+      axis[i] = folded < size ? folded : mode === "reflect" ? period - folded : period - 1 - folded;
+    }
+  }
+  return axis;
 }
 
 /** The picture whose pixel (x, y) is the picture's (xs[x], ys[y]), `fill` where one of them is negative. */
