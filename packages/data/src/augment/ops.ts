@@ -34,14 +34,9 @@ const none = (): number => 0;
 const enhance = (level: number): number => (level / DENOMINATOR) * 1.8 + 0.1;
 const enhanceIncreasing = (level: number, negate: (v: number) => number): number =>
   Math.max(0.1, 1 + negate((level / DENOMINATOR) * 0.9));
-const minmax =
-  (least: number, most: number) =>
-  (level: number): number =>
-    Math.max(least, Math.min(most, least + (most - least) * (level / DENOMINATOR)));
-const signed =
-  (most: number) =>
-  (level: number, negate: (v: number) => number): number =>
-    negate((level / DENOMINATOR) * most);
+const between = (least: number, most: number, level: number): number =>
+  Math.max(least, Math.min(most, least + (most - least) * (level / DENOMINATOR)));
+const shearLevel: Op["args"] = (level, negate) => negate((level / DENOMINATOR) * 0.3);
 const posterizeLevel = (level: number): number => Math.trunc((level / DENOMINATOR) * 4);
 const solarizeLevel = (level: number): number => Math.min(256, Math.trunc((level / DENOMINATOR) * 256));
 
@@ -65,7 +60,7 @@ const OPS = {
   Equalize: { args: none, run: (image) => equalize(image) },
   Invert: { args: none, run: (image) => invert(image) },
   Rotate: {
-    args: signed(30),
+    args: (level, negate) => negate((level / DENOMINATOR) * 30),
     run: (image, v, draws, { fill, resample }) => rotate(image, v, { fill, resample: draws.choice(resample) }),
   },
   Posterize: { args: posterizeLevel, run: posterized },
@@ -85,18 +80,21 @@ const OPS = {
   BrightnessIncreasing: { args: enhanceIncreasing, run: brightness },
   Sharpness: { args: enhance, run: sharpness },
   SharpnessIncreasing: { args: enhanceIncreasing, run: sharpness },
-  ShearX: { args: signed(0.3), run: (image, v, draws, s) => sheared(image, v, 0, draws, s) },
-  ShearY: { args: signed(0.3), run: (image, v, draws, s) => sheared(image, 0, v, draws, s) },
+  ShearX: { args: shearLevel, run: (image, v, draws, s) => sheared(image, v, 0, draws, s) },
+  ShearY: { args: shearLevel, run: (image, v, draws, s) => sheared(image, 0, v, draws, s) },
   TranslateX: { args: translateAbs, run: (image, v, draws, s) => moved(image, v, 0, draws, s) },
   TranslateY: { args: translateAbs, run: (image, v, draws, s) => moved(image, 0, v, draws, s) },
   TranslateXRel: { args: translateRel, run: (image, v, draws, s) => moved(image, v * image.width, 0, draws, s) },
   TranslateYRel: { args: translateRel, run: (image, v, draws, s) => moved(image, 0, v * image.height, draws, s) },
   Desaturate: {
-    args: minmax(0.5, 1),
+    args: (level) => between(0.5, 1, level),
     run: (image, v) => adjustSaturation(image, Math.min(1, Math.max(0, 1 - v))),
   },
-  GaussianBlur: { args: minmax(0.1, 2), run: (image, v) => gaussianBlur(image, v) },
-  GaussianBlurRand: { args: minmax(0, 1), run: (image, v, draws) => gaussianBlur(image, draws.uniform(0.1, 2 * v)) },
+  GaussianBlur: { args: (level) => between(0.1, 2, level), run: (image, v) => gaussianBlur(image, v) },
+  GaussianBlurRand: {
+    args: (level) => between(0, 1, level),
+    run: (image, v, draws) => gaussianBlur(image, draws.uniform(0.1, 2 * v)),
+  },
 } as const satisfies Record<string, Op>;
 
 /** An operation by timm's name. */

@@ -20,7 +20,12 @@ interface Op {
   /** The last bin's magnitude; they go there from 0 in equal steps, in floats. 0: there is but one. */
   readonly most: number;
   readonly signed: boolean;
-  readonly run: (image: Image, magnitude: number, geometry: { resample: Resample; fill: Rgb }) => Image;
+  readonly run: (image: Image, magnitude: number, geometry: Geometry) => Image;
+}
+
+interface Geometry {
+  readonly resample: Resample;
+  readonly fill: Rgb;
 }
 
 /** torchvision's shear goes by degrees and back, which rounds. */
@@ -29,28 +34,20 @@ const shearOf = (magnitude: number): number => {
   return Math.tan(degrees * (Math.PI / 180));
 };
 
-const shear =
-  (m: (s: number) => Matrix): Op["run"] =>
-  (image, v, geometry) =>
-    affine(image, m(shearOf(v)), geometry);
-
 /** torchvision's `_get_inverse_affine_matrix` of a translation about the middle, its roundings included. */
-const shift =
-  (horizontal: boolean): Op["run"] =>
-  (image, v, geometry) => {
-    const by = Math.trunc(v);
-    const x = image.width * 0.5;
-    const y = image.height * 0.5;
-    const [tx, ty] = horizontal ? [by, 0] : [0, by];
-    return affine(image, [1, 0, -x - tx + x, 0, 1, -y - ty + y], geometry);
-  };
+function shift(image: Image, x: number, y: number, geometry: Geometry): Image {
+  const middleX = image.width * 0.5;
+  const middleY = image.height * 0.5;
+  const matrix: Matrix = [1, 0, -middleX - Math.trunc(x) + middleX, 0, 1, -middleY - Math.trunc(y) + middleY];
+  return affine(image, matrix, geometry);
+}
 
-const OPS: Readonly<Record<string, Op>> = {
+const OPS = {
   Identity: { most: 0, signed: false, run: (image) => image },
-  ShearX: { most: 0.99, signed: true, run: shear((s) => [1, s, 0, 0, 1, 0]) },
-  ShearY: { most: 0.99, signed: true, run: shear((s) => [1, 0, 0, s, 1, 0]) },
-  TranslateX: { most: 32, signed: true, run: shift(true) },
-  TranslateY: { most: 32, signed: true, run: shift(false) },
+  ShearX: { most: 0.99, signed: true, run: (image, v, how) => affine(image, [1, shearOf(v), 0, 0, 1, 0], how) },
+  ShearY: { most: 0.99, signed: true, run: (image, v, how) => affine(image, [1, 0, 0, shearOf(v), 1, 0], how) },
+  TranslateX: { most: 32, signed: true, run: (image, v, how) => shift(image, v, 0, how) },
+  TranslateY: { most: 32, signed: true, run: (image, v, how) => shift(image, 0, v, how) },
   Rotate: { most: 135, signed: true, run: rotate },
   Brightness: { most: 0.99, signed: true, run: (image, v) => adjustBrightness(image, 1 + v) },
   Color: { most: 0.99, signed: true, run: (image, v) => adjustSaturation(image, 1 + v) },
@@ -60,14 +57,15 @@ const OPS: Readonly<Record<string, Op>> = {
   Solarize: { most: 255, signed: false, run: (image, v) => solarize(image, 255 - v) },
   AutoContrast: { most: 0, signed: false, run: (image) => autocontrast(image) },
   Equalize: { most: 0, signed: false, run: (image) => equalize(image) },
-};
+} as const satisfies Record<string, Op>;
 
-const NAMES = Object.keys(OPS);
+/** An operation by torchvision's name. */
+export type TrivialName = keyof typeof OPS;
 
 /** One operation of {@link trivialAugmentWide} at one magnitude. */
 export function applyTrivial(
   image: Image,
-  name: string,
+  name: TrivialName,
   bin: number,
   sign: 1 | -1,
   { bins = 31, resample = "nearest", fill = [0, 0, 0] }: TrivialAugmentOptions = {},
@@ -78,7 +76,7 @@ export function applyTrivial(
 }
 
 /** torch.linspace in floats: from the nearer end. */
-function linspace(most: number, bin: number, bins: number, name: string): number {
+function linspace(most: number, bin: number, bins: number, name: TrivialName): number {
   if (name === "Posterize") return bin / ((bins - 1) / most);
   const end = Math.fround(most);
   const step = Math.fround(end / (bins - 1));
@@ -99,7 +97,7 @@ export function trivialAugmentWide(options: TrivialAugmentOptions = {}): (image:
     throw new ImageError("bad-argument", `trivialAugmentWide: expected at least 2 bins, found ${bins}`);
   return (image, rng) => {
     const draws = new Draws(rng);
-    const name = draws.choice(NAMES);
+    const name = draws.choice(Object.keys(OPS) as TrivialName[]);
     const bin = draws.integer(bins);
     return applyTrivial(image, name, bin, draws.integer(2) === 0 ? 1 : -1, options);
   };

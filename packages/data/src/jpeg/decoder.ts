@@ -30,16 +30,13 @@ const ROOM = 64;
 const TABLE_BYTES = 4096 + 144 + 256;
 
 /** Natural position of each zigzag one (ITU T.81, figure 5). */
-const ZIGZAG = Uint8Array.of(
-  ...[
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21,
-    28,
-  ],
-  ...[
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47,
-    55, 62, 63,
-  ],
-);
+// biome-ignore format: sixteen a line
+const ZIGZAG: readonly number[] = [
+  0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
+  12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
+  35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
+  58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
 
 // undefined: not tried; null: this engine has no WebAssembly SIMD.
 let kernels: Kernels | null | undefined;
