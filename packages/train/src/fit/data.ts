@@ -2,13 +2,13 @@
 
 /** Some images and their classes. The loader of `@vitrail/data` gives such batches. */
 export interface Batch {
-  /** [size, …shape], normalised; may be written over once the next batch is asked for. */
+  /** `[size, …shape]`, normalised; may be written over once the next batch is asked for. */
   readonly images: Float32Array;
-  /** [size] class numbers. */
+  /** `[size]` class numbers. */
   readonly labels: Int32Array;
-  /** [size, classes] probabilities, where Mixup or CutMix mixed the images. */
+  /** `[size, classes]` probabilities, where Mixup or CutMix mixed the images. */
   readonly targets?: Float32Array;
-  /** [size]: which images these are. */
+  /** `[size]`: which images these are. */
   readonly indices: Int32Array;
   readonly size: number;
 }

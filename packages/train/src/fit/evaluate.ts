@@ -17,7 +17,7 @@ export interface Answered {
   /** Which image. */
   readonly index: number;
   readonly label: number;
-  /** [classes]; valid during the call. */
+  /** `[classes]`; valid during the call. */
   readonly logits: Float32Array;
 }
 

@@ -13,9 +13,9 @@ export interface Extractor {
 export interface Features {
   /** D. */
   readonly length: number;
-  /** [N, D] */
+  /** `[N, D]` */
   readonly values: Float32Array;
-  /** [N] class numbers. */
+  /** `[N]` class numbers. */
   readonly labels: Int32Array;
 }
 

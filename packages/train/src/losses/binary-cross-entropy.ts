@@ -25,9 +25,9 @@ export interface BinaryCrossEntropyOptions {
   readonly targetThreshold?: number;
   /** Sums over the classes, where the default is the mean over them too. */
   readonly sumClasses?: boolean;
-  /** [K]: what an error in each class counts. Default: 1. */
+  /** `[K]`: what an error in each class counts. Default: 1. */
   readonly weight?: Tensor1D;
-  /** [K]: what a missed class counts. Default: 1. */
+  /** `[K]`: what a missed class counts. Default: 1. */
   readonly posWeight?: Tensor1D;
 }
 

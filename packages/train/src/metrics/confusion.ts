@@ -3,7 +3,7 @@
 /** Counts of images, by class and answer. */
 export interface ConfusionMatrix {
   readonly classes: number;
-  /** [classes, classes]: row `label`, column `predicted`. */
+  /** `[classes, classes]`: row `label`, column `predicted`. */
   readonly counts: Uint32Array;
 }
 
