@@ -233,6 +233,12 @@ describe("a folder that is no dataset", () => {
       "no-images",
       /passed over: 4, such as a\/x, no picture/,
     ],
+    [
+      "one whose train has no picture",
+      { "train/a/": "", "val/a/1.png": picture },
+      "no-images",
+      /training split has no picture/,
+    ],
     ["CIFAR's pickles", { data_batch_1: "x", test_batch: "x" }, "unsupported", /get the binary version/],
   ])("%s says what was expected and found", async (_, files, code, message) => {
     const error = await failure(open(tree(files)));

@@ -163,8 +163,8 @@ function components(n: number, pairs: readonly (readonly [number, number])[]): n
 }
 
 function imbalanceOf(counts: Int32Array): number {
-  const some = counts.filter((count) => count > 0);
-  return some.length === 0 ? 1 : Math.max(...some) / Math.min(...some);
+  const sorted = counts.filter((count) => count > 0).sort();
+  return sorted.length === 0 ? 1 : (sorted[sorted.length - 1] as number) / (sorted[0] as number);
 }
 
 function sizesOf(samples: readonly Look[]): Inspection["sizes"] {

@@ -23,6 +23,7 @@ export function labelByName(
   place: Place,
 ): Labelled {
   const train = names.get("train");
+  if (train?.length === 0) throw new DatasetError("no-images", "the training split has no picture");
   const classes = given
     ? classList(given)
     : classList([...new Set(train ?? [...names.values()].flat())].sort(compareNames));
@@ -93,5 +94,5 @@ const MOST_CLASSES = 1_000_000;
 function digits(splits: readonly ArrayLike<number>[]): string[] {
   let most = -1;
   for (const values of splits) for (let i = 0; i < values.length; i++) most = Math.max(most, values[i] as number);
-  return Array.from({ length: most < MOST_CLASSES ? most + 1 : 0 }, (_, i) => String(i));
+  return Array.from({ length: Math.min(most + 1, MOST_CLASSES) }, (_, i) => String(i));
 }

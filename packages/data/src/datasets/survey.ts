@@ -144,7 +144,7 @@ async function firstPicture(root: string, { folders }: Listing, any: boolean): P
     }
     return undefined;
   };
-  for (const folder of folders.slice(0, MOST_FOLDERS)) {
+  for (const folder of folders) {
     const found = await visit(folder, 1);
     if (found !== undefined) return found;
   }

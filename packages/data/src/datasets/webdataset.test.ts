@@ -136,6 +136,12 @@ describe("tar shards", () => {
     ],
     ["with an empty label", tarOf(sample("0", " ")), "corrupt", /"0\.cls" is empty/],
     ["with JSON that is none", tarOf({ "0.png": png(), "0.json": "{" }), "corrupt", /is no JSON/],
+    [
+      "with a label that no set of classes has",
+      tarOf(sample("0", "123456789")),
+      "label-out-of-range",
+      /has the label 123456789, expected 0 to 999999/,
+    ],
     ["with a label below 0", tarOf(sample("0", "-1")), "label-out-of-range", /a\.tar\/0\.png has the label -1/],
   ])("one %s is an error", async (_, bytes, code, message) => {
     const error = await failure(open(tree({ "a.tar": bytes })));
