@@ -1,6 +1,15 @@
 /** The data of a run: what is learned from, what it is judged by, and what was left out. */
 import { createHash } from "node:crypto";
-import { assertTrainable, type Dataset, limit, openDataset, overlap, type Split, splitOff } from "@vitrail/data";
+import {
+  assertTrainable,
+  type Copies,
+  type Dataset,
+  findCopies,
+  limit,
+  openDataset,
+  type Split,
+  splitOff,
+} from "@vitrail/data";
 import { UserError } from "../user-error.ts";
 import { type BrokenOptions, withoutBroken } from "./broken.ts";
 
@@ -62,7 +71,7 @@ export async function openPictures(options: PicturesOptions): Promise<Pictures> 
     if (judged.length === 0) {
       throw new UserError(`${val ?? data}: no picture is left to judge by; give a folder or a larger share with --val`);
     }
-    if (options.knownBad === undefined) await sayOverlap(train, judged, onNote);
+    if (options.knownBad === undefined) await sayCopies(train, judged, dataset.classes, onNote);
     return {
       classes: dataset.classes,
       train,
@@ -107,17 +116,43 @@ function splitNamed({ splits }: Dataset, names: readonly string[], where: string
   throw new UserError(`${where}: expected a split named ${names.join(" or ")}, found ${[...splits.keys()].join(", ")}`);
 }
 
-async function sayOverlap(train: Split, val: Split, onNote: (line: string) => void): Promise<void> {
+/** Says which pictures are there more than once: judged by what was learned by heart, a model looks too good. */
+async function sayCopies(train: Split, val: Split, classes: readonly string[], onNote: (line: string) => void) {
   if (train.length + val.length > HASHED) return;
-  const shared = await overlap(train, val);
-  const [first] = shared;
-  if (!first) return;
-  const such = `${val.nameOf(first.val[0] as number)} is ${train.nameOf(first.train[0] as number)}`;
-  const found = shared.reduce((sum, one) => sum + one.val.length, 0);
-  onNote(
-    `${found} of ${val.length} validation pictures are training pictures, too (${such}): the score will be too good`,
-  );
+  const splits = [train, val];
+  const of = ({ split, index }: Place) => {
+    const { nameOf, label } = splits[split] as Split;
+    return { split, name: nameOf(index), label: label(index) };
+  };
+  const copies = (await findCopies(splits)).map(({ places }) => places.map(of));
+  let [leaked, again] = [0, 0];
+  let [leak, copy, conflict] = ["", "", ""];
+  for (const places of copies) {
+    const [first, second] = places as [ReturnType<typeof of>, ReturnType<typeof of>];
+    const judged = places.filter(({ split }) => split === 1);
+    if (first.split === 0 && judged.length > 0) {
+      leaked += judged.length;
+      leak ||= `${judged[0]?.name} is ${first.name}`;
+    }
+    const trained = places.length - judged.length;
+    if (trained > 1) {
+      again += trained - 1;
+      copy ||= `${second.name} is ${first.name}`;
+    }
+    const other = places.find(({ label }) => label !== first.label);
+    if (other)
+      conflict ||= `${first.name} is of class ${classes[first.label]}, ${other.name} of ${classes[other.label]}`;
+  }
+  if (leaked > 0) {
+    onNote(
+      `${leaked} of ${val.length} validation pictures are training pictures, too (${leak}): the score will be too good`,
+    );
+  }
+  if (again > 0) onNote(`${again} of ${train.length} training pictures are there before, byte for byte (${copy})`);
+  if (conflict) onNote(`the same picture is under two classes (${conflict}): one of them is wrong`);
 }
+
+type Place = Copies["places"][number];
 
 /** Count and a digest of names and labels in order. */
 function identityOf(split: Split): { readonly images: number; readonly digest: string } {

@@ -52,6 +52,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
     session = await openSession(recipe, trainee, pictures, engine, {
       onNote: reporter.note,
       onFeatures: reporter.features,
+      offline: options.offline,
     });
     const folder = options.out ?? begun?.folder ?? freeFolder(recipe.model, data);
     run = await openRun({

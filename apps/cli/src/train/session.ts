@@ -36,6 +36,7 @@ import {
 import { UserError } from "../user-error.ts";
 import type { Pictures } from "./pictures.ts";
 import type { Recipe } from "./recipe.ts";
+import { openTeacher } from "./teacher.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** A recipe in which everything that has no default elsewhere is decided. */
@@ -59,6 +60,7 @@ export interface Session {
     | "monitor"
     | "earlyStopping"
     | "validateEvery"
+    | "teacher"
     | "seed"
   >;
   /** Of what is trained; `publish` makes the whole model of it. */
@@ -73,13 +75,21 @@ export interface Session {
 /** Told while features are computed. */
 export type OnFeatures = (done: number, of: number) => void;
 
+/** What else a session needs. */
+export interface SessionOptions {
+  readonly onNote: (line: string) => void;
+  readonly onFeatures: OnFeatures;
+  /** Never ask the network for a teacher. */
+  readonly offline: boolean | undefined;
+}
+
 /** Builds the parts of a run. */
 export async function openSession(
   recipe: Resolved,
   trainee: Trainee,
   pictures: Pictures,
   engine: Pick<FitOptions, "engine">,
-  { onNote, onFeatures }: { readonly onNote: (line: string) => void; readonly onFeatures: OnFeatures },
+  { onNote, onFeatures, offline }: SessionOptions,
 ): Promise<Session> {
   const { classes } = pictures;
   const { preprocess, spec } = trainee;
@@ -100,7 +110,9 @@ export async function openSession(
       cache: recipe.cache ?? false,
     });
     const train = () => loader(trainLoader(recipe, preprocess, pictures));
-    const shared = common(recipe);
+    const teacher = await openTeacher(recipe, preprocess, classes, offline);
+    if (teacher) others.push(teacher.model);
+    const shared = { ...common(recipe), ...(teacher ? { teacher } : {}) };
     if (recipe.mode === "linear") {
       const probe = await openProbe(
         recipe,

@@ -1,0 +1,72 @@
+/** Distillation: the model that a run learns from beside its labels. */
+import type { ImageModel, Preprocess } from "@vitrail/layers";
+import type { Teacher } from "@vitrail/train";
+import { openModel } from "../open-model.ts";
+import { UserError } from "../user-error.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** Settings that only mean something with a teacher. */
+const OF_TEACHER = ["kd_distill_type", "kd_temperature", "task_loss_weight", "distill_loss_weight"] as const;
+
+/**
+ * Opens a recipe's teacher; undefined where it has none.
+ * @throws UserError where it knows other classes, or takes images of another size
+ */
+export async function openTeacher(
+  recipe: Recipe,
+  student: Preprocess,
+  classes: readonly string[],
+  offline: boolean | undefined,
+): Promise<(Teacher & { readonly model: ImageModel }) | undefined> {
+  const { kd_model_name: model, kd_weights: weights } = recipe;
+  if (model === undefined && weights === undefined) {
+    const alone = OF_TEACHER.find((name) => recipe[name] !== undefined);
+    if (alone) throw new UserError(`${alone}: there is no teacher; name one with kd_model_name or kd_weights`);
+    return undefined;
+  }
+  if (recipe.mode === "linear")
+    throw new UserError("kd_model_name: mode linear learns from features, which no teacher sees");
+  const opened = await openModel({ model, weights, offline });
+  try {
+    checkClasses(opened, classes);
+    const own = (opened.model as { config?: { imgSize?: unknown } }).config?.imgSize;
+    const [, height, width] = student.inputSize;
+    if (own !== undefined && String(own) !== String(Array.isArray(own) ? [height, width] : height)) {
+      throw new UserError(
+        `the teacher ${opened.name} takes images of ${own} pixels, the student's are ${height} × ${width}`,
+      );
+    }
+  } catch (error) {
+    opened.model.dispose();
+    throw error;
+  }
+  const { kd_distill_type, kd_temperature, task_loss_weight, distill_loss_weight } = recipe;
+  const { mean, std } = opened.preprocess;
+  return {
+    model: opened.model,
+    normalisation: { student: { mean: student.mean, std: student.std }, teacher: { mean, std } },
+    ...(kd_distill_type === undefined ? {} : { kind: kd_distill_type }),
+    ...(kd_temperature === undefined ? {} : { temperature: kd_temperature }),
+    ...(task_loss_weight === undefined ? {} : { taskLossWeight: task_loss_weight }),
+    ...(distill_loss_weight === undefined ? {} : { distillLossWeight: distill_loss_weight }),
+  };
+}
+
+function checkClasses(
+  {
+    name,
+    model,
+    labels,
+  }: { readonly name: string; readonly model: ImageModel; readonly labels: readonly string[] | undefined },
+  classes: readonly string[],
+): void {
+  if (model.numClasses !== classes.length) {
+    throw new UserError(`the teacher ${name} knows ${model.numClasses} classes, the pictures have ${classes.length}`);
+  }
+  const other = labels?.findIndex((label, i) => label !== classes[i]) ?? -1;
+  if (other >= 0) {
+    throw new UserError(
+      `the teacher ${name} has ${JSON.stringify(labels?.[other])} where the pictures have ${JSON.stringify(classes[other])}`,
+    );
+  }
+}

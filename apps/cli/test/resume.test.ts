@@ -1,0 +1,163 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundleCommand } from "./bundle.ts";
+import { coloured, plant, twoColours } from "./coloured.ts";
+import { type Result, run } from "./run.ts";
+
+let out: string;
+let work: string;
+const vitrail = (...args: string[]): Promise<Result> => run(join(out, "vitrail.js"), args, { cwd: work });
+
+/** Augmentation, averages, momentum: all that has a state. A state is saved after each update. */
+const settings = [
+  ...["--data", "pictures", "--model", "resnet20_cifar", "--set", "model_kwargs={blocks: 1, width: 4}"],
+  ...["--image-size", "16", "--epochs", "10", "--batch-size", "4", "--lr", "0.02", "--set", "model_ema=true"],
+  ...["--set", "model_ema_decay=0.9", "--set", "reprob=0.3", "--set", "color_jitter=0.4", "--save-every", "0"],
+];
+
+/** What is alike, to the last bit. */
+const SAME = ["model.safetensors", "last.safetensors", "last.optim.safetensors", "metrics.jsonl", "evaluation.json"];
+const bits = (folder: string) =>
+  Object.fromEntries(SAME.map((name) => [name, readFileSync(join(work, folder, name), "base64")]));
+
+/** Runs the command, and calls `look` with all that it has said whenever it says more. */
+function spawned(args: readonly string[], look: (said: string, child: ChildProcess) => void): Promise<Result> {
+  const child = spawn(process.execPath, [join(out, "vitrail.js"), "train", ...args], {
+    cwd: work,
+    env: { ...process.env, HF_ENDPOINT: "http://127.0.0.1:2", NO_COLOR: "1" },
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+    look(stdout + stderr, child);
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+    look(stdout + stderr, child);
+  });
+  look("", child);
+  return new Promise((resolve) => {
+    child.on("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** Ends the command with a signal after so many milliseconds, or once it has said something. */
+function stopped(signal: NodeJS.Signals, after: number | RegExp, ...args: string[]): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  return spawned(args, (said, child) => {
+    if (typeof after !== "number" && !after.test(said)) return;
+    timer ??= setTimeout(() => child.kill(signal), typeof after === "number" ? after : 0); // once
+  }).finally(() => clearTimeout(timer));
+}
+
+beforeAll(async () => {
+  out = await bundleCommand();
+  work = mkdtempSync(join(tmpdir(), "vitrail-resume-"));
+  plant(join(work, "pictures"), twoColours({ train: 20, val: 4 }));
+  const whole = await vitrail("train", ...settings, "--out", "whole");
+  expect(whole.status, whole.stderr).toBe(0);
+});
+afterAll(() => rmSync(work, { recursive: true }));
+
+describe("vitrail train --resume", () => {
+  test("ends with the same bits as a run that was never stopped, killed at any moment", async () => {
+    const moments = Array.from({ length: 6 }, () => Math.round(200 + 1800 * Math.random()));
+    for (const moment of moments) await stopped("SIGKILL", moment, ...settings, "--resume", "--out", "killed");
+    const last = await vitrail("train", "--resume", "--out", "killed");
+    expect(last.status, last.stderr).toBe(0);
+    expect(bits("killed"), `killed after ${moments.join(", ")} ms`).toEqual(bits("whole"));
+  });
+
+  test("killed before the first state, it starts again", async () => {
+    const args = settings.slice(0, -2); // a state after each epoch only
+    await stopped("SIGKILL", /^steps by /m, ...args, "--out", "early");
+    expect(existsSync(join(work, "early", "last.safetensors"))).toBe(false);
+    const result = await vitrail("train", "--resume", "--out", "early");
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stderr).not.toContain("going on after");
+    expect(bits("early")).toEqual(bits("whole"));
+  });
+
+  test.skipIf(process.platform === "win32")("Ctrl-C saves, ends with 130, and says how to go on", async () => {
+    const result = await stopped("SIGINT", /^epoch 2\/10/m, ...settings, "--out", "stopped");
+    expect(result.status, result.stderr).toBe(130);
+    expect(result.stderr).toMatch(/^stopping after this step, to save what was learned; once more ends at once$/m);
+    const [, update] =
+      /^stopped in epoch \d+, after update (\d+); go on with: vitrail train --resume --out stopped$/m.exec(
+        result.stderr,
+      ) as RegExpExecArray;
+    const rest = await vitrail("train", "--resume", "--out", "stopped", "--json");
+    expect(rest.status, rest.stderr).toBe(0);
+    const start = rest.stdout.split("\n").map((line) => line && JSON.parse(line))[1];
+    expect(start).toMatchObject({ event: "start", updates: Number(update) });
+    expect(bits("stopped")).toEqual(bits("whole"));
+  });
+
+  test("of a finished run it judges once more, and says the same", async () => {
+    const before = readdirSync(join(work, "whole")).sort();
+    const result = await vitrail("train", "--resume", "--out", "whole");
+    expect(result.status, result.stderr).toBe(0);
+    expect(readdirSync(join(work, "whole")).sort()).toEqual(before);
+  });
+
+  test("with other settings, classes or pictures it is refused, and each difference named", async () => {
+    const refused = async (message: RegExp, ...args: string[]) => {
+      const before = bits("whole");
+      const { status, stderr } = await vitrail("train", "--resume", "--out", "whole", ...args);
+      expect([status, stderr]).toEqual([1, expect.stringMatching(message)]);
+      expect(stderr).toContain("whole holds a run with other settings; go on with its own, or take another folder:");
+      expect(bits("whole")).toEqual(before);
+    };
+    await refused(/^ {2}recipe\.lr: was 0\.02, is 0\.1$/m, "--lr", "0.1");
+    await refused(/^ {2}recipe\.epochs: was 10, is 11$/m, "--epochs", "11");
+    plant(join(work, "more"), { ...twoColours({ train: 20, val: 4 }), "train/red/extra.png": coloured("red", 999) });
+    await refused(/^ {2}pictures\.train\.images: was 40, is 41$/m, "--data", "more");
+    plant(join(work, "other"), twoColours({ train: 20, val: 4 }, ["green", "red"]));
+    await refused(/^ {2}pictures\.classes: was \["blue","red"\], is \["green","red"\]$/m, "--data", "other");
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a full disk ends it with the last state whole", async () => {
+    await stopped("SIGKILL", /^epoch 1\/10/m, ...settings, "--out", "full");
+    const states = () =>
+      ["last.safetensors", "last.optim.safetensors"].map((name) => readFileSync(join(work, "full", name), "base64"));
+    const next = join(work, "full", "last.optim.safetensors.next");
+    let before: string[] | undefined;
+    const fill = (said: string) => {
+      if (before || !/^epoch 2\/10/m.test(said)) return;
+      rmSync(next, { force: true });
+      symlinkSync("/dev/full", next); // takes no byte: no space is left
+      before = states();
+    };
+    const result = await spawned(["--resume", "--out", "full", "--save-every", "300"], fill);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(
+      /^error: full\/last\.optim\.safetensors: no space is left on the disk; what was saved before is whole$/m,
+    );
+    expect(states()).toEqual(before);
+    expect((await vitrail("train", "--resume", "--out", "full")).status).toBe(0);
+    expect(bits("full")).toEqual(bits("whole"));
+  });
+
+  test("a file of the run that is damaged is named", async () => {
+    await stopped("SIGKILL", /^epoch 1\/10/m, ...settings, "--out", "damaged");
+    const path = join(work, "damaged", "last.safetensors");
+    writeFileSync(path, readFileSync(path).subarray(0, 500));
+    const result = await vitrail("train", "--resume", "--out", "damaged");
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/^error: damaged\/last\.safetensors cannot be read: /m);
+    writeFileSync(join(work, "damaged", "args.yaml"), "a: [1");
+    const worse = await vitrail("train", "--resume", "--out", "damaged");
+    expect(worse.stderr).toMatch(/^error: damaged\/args\.yaml cannot be read .*is damaged a run\?$/m);
+  });
+
+  test("asks which run", async () => {
+    const result = await vitrail("train", "--resume");
+    expect([result.status, result.stderr]).toEqual([
+      1,
+      "error: --resume goes on with a run: say which with --out runs/NAME\n",
+    ]);
+  });
+});
