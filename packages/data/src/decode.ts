@@ -18,16 +18,23 @@ import { hasJpegEnd, jpegComponents } from "./probe-jpeg.ts";
  * @throws ImageError with a `code`, naming the file
  */
 export async function decode(source: Uint8Array | string | URL, options: DecodeOptions = {}): Promise<Image> {
-  if (source instanceof Uint8Array) return decodeBytes(source, options);
+  const { bytes, name } = await readPicture(source, options.name);
+  return decodeBytes(bytes, { ...options, name });
+}
+
+/** A picture's bytes, and what errors call it. */
+export async function readPicture(
+  source: Uint8Array | string | URL,
+  given: string | undefined,
+): Promise<{ readonly bytes: Uint8Array; readonly name: string | undefined }> {
+  if (source instanceof Uint8Array) return { bytes: source, name: given };
   const path = typeof source === "string" && !source.startsWith("file://") ? source : fileURLToPath(source);
-  const name = options.name ?? path;
-  let bytes: Uint8Array;
+  const name = given ?? path;
   try {
-    bytes = await readFile(path);
+    return { bytes: await readFile(path), name };
   } catch (cause) {
     throw new ImageError("unreadable-file", `${name}: ${reason(cause)}`, { file: name, cause });
   }
-  return decodeBytes(bytes, { ...options, name });
 }
 
 async function decodeBytes(bytes: Uint8Array, options: DecodeOptions): Promise<Image> {

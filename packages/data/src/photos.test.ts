@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { shared } from "@repo/testing";
 import { describe, expect, test } from "vitest";
 import { decode } from "./decode.ts";
+import { decodeHere } from "./decode-here.ts";
 import type { Filter } from "./filters.ts";
 import { resize } from "./resize.ts";
 import { cases, sha256 } from "./testing.ts";
@@ -27,8 +28,10 @@ describe.skipIf(!folder)("real photos (skipped where ../shared is absent)", () =
     const transforms = settings.map(evalTransform);
     const wrong: string[] = [];
     for (const c of photos) {
-      const image = await decode(join(folder as string, c.file));
+      const path = join(folder as string, c.file);
+      const image = await decode(path);
       if (sha256(image.data) !== c.decoded) wrong.push(`${c.file}: decode`);
+      if (sha256((await decodeHere(path)).data) !== c.decoded) wrong.push(`${c.file}: decodeHere`);
       transforms.forEach((t, i) => {
         if (sha256(t(image)) !== c.eval[i]) wrong.push(`${c.file}: ${JSON.stringify(settings[i])}`);
       });

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { decode } from "./decode.ts";
+import { decodeHere } from "./decode-here.ts";
 import type { DecodeOptions } from "./decode-options.ts";
 import { ImageError } from "./errors.ts";
 import { DEPTH, Pool } from "./pool.ts";
@@ -50,7 +50,7 @@ export function createPreprocessor(options: PreprocessorOptions): Preprocessor {
 
   const one = async (source: ImageSource, name = decodeOptions.name): Promise<Float32Array> => {
     if (disposed) throw new ImageError("worker-failed", "this preprocessor was disposed of; create another");
-    return pool ? pool.run(plain(source), name) : transform(await decode(source, { ...decodeOptions, name }));
+    return pool ? pool.run(plain(source), name) : transform(await decodeHere(source, { ...decodeOptions, name }));
   };
   const settle = async (sources: readonly ImageSource[], keep: (i: number, data: Float32Array) => void) => {
     const errors: (ImageError | undefined)[] = new Array(sources.length).fill(undefined);

@@ -1,6 +1,6 @@
 // The entry of a preprocessor's worker thread: decodes, resizes, crops and normalises one picture a message.
 import { parentPort, workerData } from "node:worker_threads";
-import { decode } from "./decode.ts";
+import { decodeHere } from "./decode-here.ts";
 import type { ImageError } from "./errors.ts";
 import { evalTransform } from "./transform.ts";
 import type { Answer, Question, WorkerSettings } from "./worker-protocol.ts";
@@ -12,7 +12,7 @@ const transform = evalTransform(settings.preprocess);
 
 port.on("message", async ({ id, source, name }: Question) => {
   try {
-    const data = transform(await decode(source, { ...settings.decode, name }));
+    const data = transform(await decodeHere(source, { ...settings.decode, name }));
     port.postMessage({ id, data } satisfies Answer, [data.buffer as ArrayBuffer]);
   } catch (cause) {
     const { message, code, file } = cause as ImageError;
