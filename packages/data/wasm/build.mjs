@@ -1,4 +1,4 @@
-// Compiles resample.wat and jpeg.as into src/:  node packages/data/wasm/build.mjs
+// Compiles resample.wat, jpeg.as and augment.as into src/:  node packages/data/wasm/build.mjs
 // Needs the npm registry (wabt and AssemblyScript, pinned), which the build and the tests do not: the results are committed.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,11 +25,16 @@ const out = join(folder, "out.wasm");
 execFileSync(npx, ["--yes", "-p", "wabt@1.0.39", "wat2wasm", here("resample.wat"), "-o", out], { stdio: "inherit" });
 write("resample.wat", "RESAMPLE_WASM", "resample-binary.ts");
 
-copyFileSync(here("jpeg.as"), join(folder, "jpeg.ts")); // its compiler wants that ending, which here means TypeScript
 const options = ["--runtime", "stub", "-O3", "--noAssert", "--enable", "simd", "-o", "out.wasm"];
-execFileSync(npx, ["--yes", "-p", "assemblyscript@0.28.9", "asc", "jpeg.ts", ...options], {
-  cwd: folder,
-  stdio: "inherit",
-});
-write("jpeg.as", "JPEG_WASM", "jpeg/binary.ts");
+for (const [from, name, to] of [
+  ["jpeg.as", "JPEG_WASM", "jpeg/binary.ts"],
+  ["augment.as", "AUGMENT_WASM", "augment/binary.ts"],
+]) {
+  copyFileSync(here(from), join(folder, "in.ts")); // its compiler wants that ending, which here means TypeScript
+  execFileSync(npx, ["--yes", "-p", "assemblyscript@0.28.9", "asc", "in.ts", ...options], {
+    cwd: folder,
+    stdio: "inherit",
+  });
+  write(from, name, to);
+}
 rmSync(folder, { recursive: true });

@@ -4,6 +4,7 @@ import { ImageError } from "../errors.ts";
 import { assertImage, type Image } from "../image.ts";
 import { sampleBicubic, sampleBilinear, sampleNearest } from "./affine-filters.ts";
 import { hflip, vflip } from "./flip.ts";
+import { runKernels } from "./kernels.ts";
 
 /** What Pillow's geometric transforms sample with. They do not antialias. */
 export type Resample = "nearest" | "bilinear" | "bicubic";
@@ -24,6 +25,24 @@ export function affine(image: Image, matrix: Matrix, { resample = "nearest", fil
   if (matrix.length !== 6 || !matrix.every(Number.isFinite))
     throw new ImageError("bad-argument", `affine: expected 6 finite numbers, found [${matrix.join(", ")}]`);
   const { width, height, data: src } = image;
+  if (resample === "bilinear" || resample === "bicubic") {
+    const data = runKernels(src, 128, (k, from, to, scratch) => {
+      fillWith(new Uint8Array(k.memory.buffer, to, src.length), fill ?? [0, 0, 0]);
+      k[resample](from, to, width, height, ...matrix, scratch);
+      return to;
+    });
+    if (data) return { width, height, data };
+  }
+  return affineScript(image, matrix, resample, fill);
+}
+
+/** The same in JavaScript. */
+export function affineScript(
+  { width, height, data: src }: Image,
+  matrix: Matrix,
+  resample: Resample,
+  fill: Rgb | undefined,
+): Image {
   const data = new Uint8Array(src.length);
   if (fill?.some((v) => v !== 0)) fillWith(data, fill);
   switch (resample) {

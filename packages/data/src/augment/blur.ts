@@ -4,6 +4,7 @@
  */
 import { ImageError } from "../errors.ts";
 import { assertImage, type Image } from "../image.ts";
+import { runKernels } from "./kernels.ts";
 
 const PASSES = 3;
 const round = Math.fround;
@@ -21,6 +22,14 @@ function boxRadius(sigma: number): number {
   return round(whole + round(top / round(6 * round(sigma2 - square))));
 }
 
+/** One pass of a deviation: whole pixels on each side, and the weights of a whole pixel and of each end in 24 fractional bits. */
+export function boxOf(sigma: number): { readonly whole: number; readonly inner: number; readonly outer: number } {
+  const radius = boxRadius(sigma);
+  const whole = Math.trunc(radius);
+  const inner = Math.trunc(round(2 ** 24 / round(round(radius * 2) + 1)));
+  return { whole, inner, outer: Math.floor((2 ** 24 - (whole * 2 + 1) * inner) / 2) };
+}
+
 /** Blurs with a Gaussian of deviation `sigma` pixels: Pillow's `ImageFilter.GaussianBlur(radius=sigma)`. */
 export function gaussianBlur(image: Image, sigma: number): Image {
   assertImage(image);
@@ -28,11 +37,25 @@ export function gaussianBlur(image: Image, sigma: number): Image {
     throw new ImageError("bad-argument", `gaussianBlur: expected a deviation from 0 to 1000 pixels, found ${sigma}`);
   const { width, height, data } = image;
   if (sigma === 0) return { width, height, data: data.slice() };
-  const radius = boxRadius(sigma);
-  const whole = Math.trunc(radius);
-  // The weight of a whole pixel and that of each end, in 24 fractional bits.
-  const inner = Math.trunc(round(2 ** 24 / round(round(radius * 2) + 1)));
-  const outer = Math.floor((2 ** 24 - (whole * 2 + 1) * inner) / 2);
+  const { whole, inner, outer } = boxOf(sigma);
+  const done = runKernels(data, Math.max(width, height) * 12 + 64, (k, from, other, sums) => {
+    // Across: columns become rows and back. Each pass goes from one of the two places to the other.
+    let [at, to] = [from, other];
+    const pass = (run: (src: number, out: number) => void): void => {
+      run(at, to);
+      [at, to] = [to, at];
+    };
+    pass((src, out) => k.transpose(src, out, width, height));
+    for (let n = 0; n < PASSES; n++) pass((src, out) => k.box(src, out, height * 3, width, whole, inner, outer, sums));
+    pass((src, out) => k.transpose(src, out, height, width));
+    for (let n = 0; n < PASSES; n++) pass((src, out) => k.box(src, out, width * 3, height, whole, inner, outer, sums));
+    return at;
+  });
+  return { width, height, data: done ?? blurScript(image, whole, inner, outer) };
+}
+
+/** The same in JavaScript: radius, and the weights of a whole pixel and of each end. */
+export function blurScript({ width, height, data }: Image, whole: number, inner: number, outer: number): Uint8Array {
   const a = data.slice();
   const line = new Uint8Array(Math.max(width, height) * 3 + 1);
   for (let y = 0; y < height; y++)
@@ -40,7 +63,7 @@ export function gaussianBlur(image: Image, sigma: number): Image {
   const row = width * 3;
   for (let x = 0; x < width; x++)
     for (let n = 0; n < PASSES; n++) boxLine(a, x * 3, height, row, whole, inner, outer, line);
-  return { width, height, data: a };
+  return a;
 }
 
 /** One pass over the three channels of `length` pixels, `step` bytes apart, in place; outside is what the ends are. */

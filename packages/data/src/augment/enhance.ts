@@ -5,6 +5,7 @@
 import { ImageError } from "../errors.ts";
 import { assertImage, type Image } from "../image.ts";
 import { luma } from "./grayscale.ts";
+import { runKernels } from "./kernels.ts";
 import { applyLut, tableOf } from "./lut.ts";
 
 function assertFactor(name: string, factor: number): void {
@@ -56,6 +57,15 @@ export function adjustSaturation(image: Image, factor: number): Image {
   assertImage(image);
   assertFactor("adjustSaturation", factor);
   const { width, height, data: src } = image;
+  const data = runKernels(src, 0, (k, from, to) => {
+    k.saturate(from, to, width * height, factor);
+    return to;
+  });
+  return { width, height, data: data ?? saturationScript(image, factor) };
+}
+
+/** The same in JavaScript. */
+export function saturationScript({ data: src }: Image, factor: number): Uint8Array {
   const table = products(factor);
   const data = new Uint8ClampedArray(src.length);
   for (let i = 0; i < src.length; i += 3) {
@@ -68,7 +78,7 @@ export function adjustSaturation(image: Image, factor: number): Image {
     data[i + 1] = Math.fround(grey + (table[g - grey + 255] as number)) | 0;
     data[i + 2] = Math.fround(grey + (table[b - grey + 255] as number)) | 0;
   }
-  return { width, height, data: new Uint8Array(data.buffer) };
+  return new Uint8Array(data.buffer);
 }
 
 /** n / 13 rounded, for sums of 13 bytes: halves do not occur. Made once. */
@@ -82,24 +92,32 @@ export function adjustSharpness(image: Image, factor: number): Image {
   assertImage(image);
   assertFactor("adjustSharpness", factor);
   const { width, height, data: src } = image;
+  if (width < 3 || height < 3) return { width, height, data: src.slice() };
+  const data = runKernels(src, 0, (k, from, to) => {
+    k.sharpen(from, to, width, height, factor);
+    return to;
+  });
+  return { width, height, data: data ?? sharpnessScript(image, factor) };
+}
+
+/** The same in JavaScript, of at least 3 x 3 pixels. */
+export function sharpnessScript({ width, height, data: src }: Image, factor: number): Uint8Array {
   const data = new Uint8ClampedArray(src);
-  if (width >= 3 && height >= 3) {
-    const row = width * 3;
-    const table = products(factor);
-    thirteenths ??= Uint8Array.from({ length: 13 * 255 + 1 }, (_, n) => Math.floor((2 * n + 13) / 26));
-    const rounded = thirteenths;
-    const columns = new Uint16Array(row); // sums of three rows
-    for (let y = 1; y < height - 1; y++) {
-      const at = y * row;
-      for (let i = 0, p = at; i < row; i++, p++)
-        columns[i] = (src[p - row] as number) + (src[p] as number) + (src[p + row] as number);
-      for (let i = 3, p = at + 3; i < row - 3; i++, p++) {
-        const v = src[p] as number;
-        const sum = (columns[i - 3] as number) + (columns[i] as number) + (columns[i + 3] as number) + 4 * v;
-        const smooth = rounded[sum] as number;
-        data[p] = Math.fround(smooth + (table[v - smooth + 255] as number)) | 0;
-      }
+  const row = width * 3;
+  const table = products(factor);
+  thirteenths ??= Uint8Array.from({ length: 13 * 255 + 1 }, (_, n) => Math.floor((2 * n + 13) / 26));
+  const rounded = thirteenths;
+  const columns = new Uint16Array(row); // sums of three rows
+  for (let y = 1; y < height - 1; y++) {
+    const at = y * row;
+    for (let i = 0, p = at; i < row; i++, p++)
+      columns[i] = (src[p - row] as number) + (src[p] as number) + (src[p + row] as number);
+    for (let i = 3, p = at + 3; i < row - 3; i++, p++) {
+      const v = src[p] as number;
+      const sum = (columns[i - 3] as number) + (columns[i] as number) + (columns[i + 3] as number) + 4 * v;
+      const smooth = rounded[sum] as number;
+      data[p] = Math.fround(smooth + (table[v - smooth + 255] as number)) | 0;
     }
   }
-  return { width, height, data: new Uint8Array(data.buffer) };
+  return new Uint8Array(data.buffer);
 }
