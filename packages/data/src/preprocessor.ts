@@ -50,7 +50,9 @@ export function createPreprocessor(options: PreprocessorOptions): Preprocessor {
 
   const one = async (source: ImageSource, name = decodeOptions.name): Promise<Float32Array> => {
     if (disposed) throw new ImageError("worker-failed", "this preprocessor was disposed of; create another");
-    return pool ? pool.run(plain(source), name) : transform(await decodeHere(source, { ...decodeOptions, name }));
+    return pool
+      ? pool.run(plain(source), name)
+      : transform.ofWindow(await decodeHere(source, { ...decodeOptions, name }, transform.window));
   };
   const settle = async (sources: readonly ImageSource[], keep: (i: number, data: Float32Array) => void) => {
     const errors: (ImageError | undefined)[] = new Array(sources.length).fill(undefined);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { crop } from "./crop.ts";
 import { type AveragingFilter, axisWeights, type Filter } from "./filters.ts";
 import { resampleWasm } from "./resample-wasm.ts";
-import { resampleScript, resize, resizeRegion } from "./resize.ts";
+import { resampleScript, resize, resizeRegion, resizeWindow, windowOf } from "./resize.ts";
 import { cases, noise, sha256 } from "./testing.ts";
 
 interface ResizeCase {
@@ -106,4 +106,25 @@ test("nonsense is refused in one line that names it", () => {
   expect(() => resize(image, 4, 4, { filter: "cubic" as Filter })).toThrow('found "cubic"');
   expect(() => resize({ ...image, width: 5 }, 4, 4)).toThrow("expected 5 x 4 x 3 = 60 bytes, found 48");
   expect(() => resizeRegion(image, 8, 8, { left: 4, top: 0, width: 5, height: 8 })).toThrow("expected a part of 8 x 8");
+});
+
+test("a window of a picture gives the same pixels as all of it", () => {
+  const sides = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }));
+  const inside = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }));
+  fc.assert(
+    fc.property(sides, sides, inside, inside, fc.constantFrom(...filters), ([w, h], [W, H], [x, y], [u, v], filter) => {
+      const image = { width: w, height: h, data: Uint8Array.from({ length: w * h * 3 }, (_, i) => (i * 37) % 251) };
+      const [left, top] = [Math.floor(x * (W - 1)), Math.floor(y * (H - 1))];
+      const region = {
+        left,
+        top,
+        width: 1 + Math.floor(u * (W - left - 1)),
+        height: 1 + Math.floor(v * (H - top - 1)),
+      };
+      const part = windowOf({ width: w, height: h }, W, H, region, filter);
+      const window = { image: crop(image, part), left: part.left, top: part.top, width: w, height: h };
+      expect(resizeWindow(window, W, H, region, { filter })).toEqual(resizeRegion(image, W, H, region, { filter }));
+    }),
+    { seed: 7, numRuns: 300 },
+  );
 });

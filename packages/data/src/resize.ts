@@ -33,8 +33,57 @@ export function resizeRegion(
   width: number,
   height: number,
   region: Region,
+  options: { filter?: Filter } = {},
+): Image {
+  const { width: w, height: h } = image;
+  return resizeWindow({ image, left: 0, top: 0, width: w, height: h }, width, height, region, options);
+}
+
+/** A part of a picture that is not there in whole. */
+export interface Window {
+  /** The part. */
+  readonly image: Image;
+  /** Where it begins in the picture. */
+  readonly left: number;
+  readonly top: number;
+  /** The size of the picture. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The part of a picture of `from` that `resizeRegion(picture, width, height, region)` looks at. */
+export function windowOf(
+  from: { readonly width: number; readonly height: number },
+  width: number,
+  height: number,
+  region: Region,
+  filter: Filter,
+): Region {
+  const axis = (inSize: number, outSize: number, start: number, length: number): readonly [number, number] => {
+    if (inSize === outSize) return [start, length];
+    if (filter === "nearest") {
+      const table = nearestTable(inSize, outSize, start, length);
+      const first = table[0] as number;
+      return [first, (table[length - 1] as number) + 1 - first];
+    }
+    const weights = axisWeights(filter, inSize, outSize, start, length);
+    const first = weights.start[0] as number;
+    return [first, lastInput(weights, length) - first];
+  };
+  const [left, w] = axis(from.width, width, region.left, region.width);
+  const [top, h] = axis(from.height, height, region.top, region.height);
+  return { left, top, width: w, height: h };
+}
+
+/** {@link resizeRegion} of a picture of which only a window is there; it has to hold {@link windowOf}. */
+export function resizeWindow(
+  window: Window,
+  width: number,
+  height: number,
+  region: Region,
   { filter = "bicubic" }: { filter?: Filter } = {},
 ): Image {
+  const { image } = window;
   assertImage(image);
   assertSize(width, height);
   assertSize(region.width, region.height);
@@ -45,24 +94,31 @@ export function resizeRegion(
       "bad-argument",
       `region: expected a part of ${width} x ${height}, found ${w} x ${h} at (${left}, ${top})`,
     );
-  if (filter === "nearest" && (width !== image.width || height !== image.height))
-    return nearest(image, width, height, region);
+  if (filter === "nearest" && (width !== window.width || height !== window.height))
+    return nearest(window, width, height, region);
 
   // An axis that keeps its size is not filtered, as in Pillow; all its weights would be 0 and 1 anyway.
   const down =
-    filter === "nearest" || height === image.height ? undefined : axisWeights(filter, image.height, height, top, h);
+    filter === "nearest" || height === window.height ? undefined : axisWeights(filter, window.height, height, top, h);
   const firstRow = down ? (down.start[0] as number) : top;
   const rows = down ? lastInput(down, h) - firstRow : h; // the only rows that the second pass reads
 
   const across =
-    filter === "nearest" || width === image.width ? undefined : axisWeights(filter, image.width, width, left, w);
-  if (!across && !down) return crop(image, region);
+    filter === "nearest" || width === window.width ? undefined : axisWeights(filter, window.width, width, left, w);
+  const first = firstRow - window.top;
+  if (!across && !down) return crop(image, { ...region, left: left - window.left, top: first });
   // Without a pass across, the wanted columns are cut out first.
   const source = across
-    ? rowsOf(image, firstRow, rows, w)
-    : cut(image, { left, top: firstRow, width: w, height: rows });
-  const data = resampleWasm(source, across, down, firstRow) ?? resampleScript(source, across, down, firstRow);
+    ? rowsOf(image, first, rows, w)
+    : cut(image, { left: left - window.left, top: first, width: w, height: rows });
+  const columns = across && window.left > 0 ? shifted(across, window.left) : across;
+  const data = resampleWasm(source, columns, down, firstRow) ?? resampleScript(source, columns, down, firstRow);
   return { width: w, height: h, data };
+}
+
+/** Weights whose inputs count from `first`. */
+function shifted(axis: AxisWeights, first: number): AxisWeights {
+  return { ...axis, start: axis.start.map((at) => at - first) };
 }
 
 /** The passes in JavaScript: where WebAssembly is missing or its memory would have to grow too much. */
@@ -147,14 +203,15 @@ function nearestTable(inSize: number, outSize: number, from: number, length: num
   return table;
 }
 
-function nearest(image: Image, width: number, height: number, region: Region): Image {
-  const xs = nearestTable(image.width, width, region.left, region.width);
-  const ys = nearestTable(image.height, height, region.top, region.height);
+function nearest(window: Window, width: number, height: number, region: Region): Image {
+  const { image, left, top } = window;
+  const xs = nearestTable(window.width, width, region.left, region.width);
+  const ys = nearestTable(window.height, height, region.top, region.height);
   const data = new Uint8Array(region.width * region.height * 3);
   const src = image.data;
   let o = 0;
   for (let y = 0; y < region.height; y++) {
-    const row = (ys[y] as number) * image.width;
+    const row = ((ys[y] as number) - top) * image.width - left;
     for (let x = 0; x < region.width; x++, o += 3) {
       const p = (row + (xs[x] as number)) * 3;
       data[o] = src[p] as number;

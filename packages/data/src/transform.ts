@@ -1,8 +1,8 @@
 import { centeredAxis, type Rgb, roundHalfEven } from "./crop.ts";
 import { ImageError } from "./errors.ts";
 import { assertFilter, type Filter } from "./filters.ts";
-import { assertSize, type Image } from "./image.ts";
-import { resizeRegion } from "./resize.ts";
+import { assertSize, type Image, type Region } from "./image.ts";
+import { resizeWindow, type Window, windowOf } from "./resize.ts";
 
 /** How a checkpoint wants its pictures: the fields of timm's `config.json`. Structurally equal to the type of the model packages. */
 export interface Preprocess {
@@ -45,6 +45,10 @@ export interface EvalTransform {
    * @returns `[height, width, 3]`, normalised
    */
   (image: Image, out?: Float32Array): Float32Array;
+  /** The part of a picture of that size that the result depends on: who can decode a part needs no more. */
+  window(width: number, height: number): Region;
+  /** The same from that part, or more of the picture. */
+  ofWindow(window: Window, out?: Float32Array): Float32Array;
 }
 
 /** The sizes that {@link evalTransform} uses for a picture of `width` x `height`. */
@@ -159,14 +163,14 @@ export function evalTransform(p: Preprocess): EvalTransform {
   const [, height, width] = p.inputSize;
   const table = normalizeTable(p.mean, p.std);
   const size = width * height * 3;
-  const transform = (image: Image, out: Float32Array = new Float32Array(size)): Float32Array => {
+  const ofWindow = (window: Window, out: Float32Array = new Float32Array(size)): Float32Array => {
     if (out.length !== size)
       throw new ImageError(
         "bad-argument",
         `out: expected ${height} x ${width} x 3 = ${size} numbers, found ${out.length}`,
       );
-    const { resized, region, at, filter, fill } = evalGeometry(p, image.width, image.height);
-    const part = resizeRegion(image, resized.width, resized.height, region, { filter });
+    const { resized, region, at, filter, fill } = evalGeometry(p, window.width, window.height);
+    const part = resizeWindow(window, resized.width, resized.height, region, { filter });
     if (part.data.length === size) {
       applyTable(part.data, table, out, 0, size);
       return out;
@@ -178,5 +182,11 @@ export function evalTransform(p: Preprocess): EvalTransform {
       applyTable(part.data, table, out, ((at.top + y) * width + at.left) * 3, row, y * row);
     return out;
   };
-  return Object.assign(transform, { height, width });
+  const transform = (image: Image, out?: Float32Array): Float32Array =>
+    ofWindow({ image, left: 0, top: 0, width: image.width, height: image.height }, out);
+  const window = (w: number, h: number): Region => {
+    const { resized, region, filter } = evalGeometry(p, w, h);
+    return windowOf({ width: w, height: h }, resized.width, resized.height, region, filter);
+  };
+  return Object.assign(transform, { height, width, window, ofWindow });
 }

@@ -6,7 +6,7 @@ export { ImageError, type ImageErrorCode } from "./errors.ts";
 export type { Filter } from "./filters.ts";
 export type { Image, Region } from "./image.ts";
 export { type ImageKind, kindOf, type Probe, probe } from "./probe.ts";
-export { resize, resizeRegion } from "./resize.ts";
+export { resize, resizeRegion, type Window } from "./resize.ts";
 export {
   type EvalGeometry,
   type EvalTransform,

@@ -12,7 +12,7 @@ const transform = evalTransform(settings.preprocess);
 
 port.on("message", async ({ id, source, name }: Question) => {
   try {
-    const data = transform(await decodeHere(source, { ...settings.decode, name }));
+    const data = transform.ofWindow(await decodeHere(source, { ...settings.decode, name }, transform.window));
     port.postMessage({ id, data } satisfies Answer, [data.buffer as ArrayBuffer]);
   } catch (cause) {
     const { message, code, file } = cause as ImageError;

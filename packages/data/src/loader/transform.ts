@@ -45,11 +45,17 @@ export function writerOf(settings: LoaderTransform): Writer {
       `transform: expected kind train or eval, found ${JSON.stringify((settings as LoaderTransform).kind)}`,
     );
   const { preprocess, channels = 3 } = settings;
-  const region = (): undefined => undefined;
   if (channels === 3) {
     const transform = evalTransform(preprocess);
-    const { height, width } = transform;
-    return { height, width, channels, region, write: (image, _w, _h, _rng, out) => void transform(image, out) };
+    const { height, width, window } = transform;
+    return {
+      height,
+      width,
+      channels,
+      region: window,
+      write: (image, w, h, _rng, out) =>
+        void transform.ofWindow({ image, ...windowAt(window(w, h)), width: w, height: h }, out),
+    };
   }
   const triple = (name: string, values: readonly number[]) =>
     perChannel(name, values, 1) as unknown as readonly [number, number, number];
@@ -58,16 +64,18 @@ export function writerOf(settings: LoaderTransform): Writer {
     mean: triple("mean", preprocess.mean),
     std: triple("std", preprocess.std),
   });
-  const { height, width } = transform;
+  const { height, width, window } = transform;
   const rgb = new Float32Array(height * width * 3);
   return {
     height,
     width,
     channels,
-    region,
-    write(image, _w, _h, _rng, out) {
-      transform(toGrayscale(image), rgb);
+    region: window,
+    write(image, w, h, _rng, out) {
+      transform.ofWindow({ image: toGrayscale(image), ...windowAt(window(w, h)), width: w, height: h }, rgb);
       for (let i = 0; i < out.length; i++) out[i] = rgb[i * 3] as number;
     },
   };
 }
+
+const windowAt = ({ left, top }: Region): Pick<Region, "left" | "top"> => ({ left, top });
