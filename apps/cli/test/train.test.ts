@@ -171,6 +171,30 @@ describe("vitrail train", () => {
       expect([...plain.tensors.keys()].filter((name) => name.includes("lora"))).toEqual([]);
     });
 
+    test("a teacher helps, whatever its network, if it knows the same classes", async () => {
+      const args = ["--data", "pictures", ...small, "--weights", "none", "--epochs", "2", "--json"];
+      const taught = await vitrail(
+        "train",
+        ...args,
+        "--set",
+        "kd_weights=vit",
+        "--set",
+        "kd_temperature=2",
+        "--out",
+        "pupil",
+      );
+      expect(taught.status, taught.stderr).toBe(0);
+      const alone = await vitrail("train", ...args, "--out", "autodidact");
+      const losses = [taught, alone].map((one) => (events(one)[2] as { train: { loss: number } }).train.loss);
+      expect(losses[0]).toBeGreaterThan(losses[1] as number); // the teacher's opinion counts as well
+      const other = await vitrail("train", ...args, "--data", "three", "--set", "kd_weights=vit", "--out", "misled");
+      expect([other.status, other.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error: the teacher vit_tiny_patch16_224 knows 2 classes, the pictures have 3$/m),
+      ]);
+      expect(existsSync(join(work, "misled"))).toBe(false);
+    });
+
     test("of as many classes with other names, the classifier is new as well", async () => {
       const args = ["--data", "others", "--weights", "base", "--mode", "full", "--epochs", "1", "--lr", "0.000001"];
       const other = await vitrail("train", ...args, "--out", "others-run");

@@ -36,7 +36,8 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
   let run: Awaited<ReturnType<typeof openRun>> | undefined;
   try {
-    const val = options.val ?? begun?.val;
+    const share = asked.val_fraction;
+    const val = options.val ?? begun?.val ?? (share === undefined ? undefined : String(share));
     const seed = asked.seed ?? 0;
     pictures = await openPictures({
       data,
@@ -88,7 +89,7 @@ interface Parts {
   readonly pictures: Pictures;
   readonly session: Awaited<ReturnType<typeof openSession>>;
   readonly run: Awaited<ReturnType<typeof openRun>>;
-  readonly engine: Parameters<typeof openSession>[3];
+  readonly engine: Awaited<ReturnType<typeof chooseEngine>>;
   readonly saveEvery: number | undefined;
   readonly reporter: Awaited<ReturnType<typeof createReporter>>;
 }
@@ -195,9 +196,10 @@ async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onN
     asked.mode,
   );
   const augmented = AUGMENTS.some((name) => asked[name] !== undefined && asked[name] !== 0);
+  const picked = compatible(recipe, asked);
   const all = {
     seed: 0,
-    ...recipe,
+    ...picked,
     ...(augmented ? { no_aug: false } : {}),
     ...asked,
     model: trainee.spec.name,
@@ -209,9 +211,29 @@ async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onN
       `batch_size ${asked.batch_size} is more than the ${pictures.train.length} training pictures; give a smaller one`,
     );
   }
-  const own = Object.keys(recipe).filter((name) => asked[name as keyof Recipe] === undefined);
+  const own = Object.keys(picked).filter((name) => asked[name as keyof Recipe] === undefined);
   if (own.length > 0) onNote(`picked for ${pictures.train.length} pictures: ${reason}`);
   return all;
+}
+
+/** Of what was picked, all that still makes sense beside what is asked for. */
+function compatible(picked: Recipe, asked: Recipe): Recipe {
+  const left: Record<string, unknown> = { ...picked };
+  const without = (...names: readonly (keyof Recipe)[]) => {
+    for (const name of names) delete left[name];
+  };
+  if (asked.opt !== undefined && asked.opt !== picked.opt) {
+    if (asked.lr === undefined) {
+      throw new UserError(
+        `opt ${asked.opt}: give its learning rate, too (lr): what suits ${picked.opt} does not suit it`,
+      );
+    }
+    without("momentum", "weight_decay");
+  }
+  if (asked.sched !== undefined && asked.sched !== picked.sched) without("sched_on_updates");
+  // random crops of another scale, not shifts of the whole picture
+  if ((asked.scale ?? asked.ratio) !== undefined) without("train_crop_mode", "crop_padding");
+  return left as Recipe;
 }
 
 /** Whether pictures have the model's size as they are: by the first few. */

@@ -33,6 +33,7 @@ import {
   type RunOptions,
   sgd,
 } from "@vitrail/train";
+import { userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Pictures } from "./pictures.ts";
 import type { Recipe } from "./recipe.ts";
@@ -130,11 +131,13 @@ export async function openSession(
     }
     const data = { train: train() as BatchSource, validation };
     if (recipe.mode === "lora") {
-      const lora = addLora(spec as never, model, {
-        ...(recipe.lora_rank === undefined ? {} : { rank: recipe.lora_rank }),
-        ...(recipe.lora_alpha === undefined ? {} : { alpha: recipe.lora_alpha }),
-        seed: recipe.seed,
-      });
+      const lora = userError(() =>
+        addLora(spec as never, model, {
+          ...(recipe.lora_rank === undefined ? {} : { rank: recipe.lora_rank }),
+          ...(recipe.lora_alpha === undefined ? {} : { alpha: recipe.lora_alpha }),
+          seed: recipe.seed,
+        }),
+      );
       others.push(lora.model);
       const publish = (best: Parameters<RunOptions["publish"] & {}>[0]) => {
         assignWeights(lora.model, best);
@@ -152,9 +155,10 @@ export async function openSession(
       whole: ImageModel = model,
     ): Session {
       const perEpoch = Math.ceil(own.data.train.batches / (recipe.grad_accum_steps ?? 1));
-      const schedule = scheduleOf(recipe, perEpoch);
+      const schedule = userError(() => scheduleOf(recipe, perEpoch));
+      const optimizer = userError(() => optimizerOf(recipe, trainee, model));
       return {
-        fit: { ...shared, ...own, schedule, epochs: schedule.epochs, optimizer: optimizerOf(recipe, trainee, model) },
+        fit: { ...shared, ...own, schedule, epochs: schedule.epochs, optimizer },
         run: { params, ...(publish ? { publish } : {}) },
         model: whole,
         validation,

@@ -156,13 +156,18 @@ function preprocessOf(own: Preprocess, { config }: Spec, recipe: Recipe): Prepro
     ...(crop_pct === undefined ? {} : { cropPct: crop_pct }),
     ...(crop_mode ? { cropMode: crop_mode } : {}),
     ...(mean ? { mean: three("mean", mean) } : {}),
-    ...(std ? { std: three("std", std) } : {}),
+    ...(std ? { std: above(three("std", std)) } : {}),
   };
 }
 
 function three(name: string, values: readonly number[]): readonly [number, number, number] {
   if (values.length === 3) return values as unknown as readonly [number, number, number];
   throw new UserError(`${name}: expected three numbers (red, green, blue), found ${values.length}`);
+}
+
+function above<T extends readonly number[]>(std: T): T {
+  if (std.every((value) => value > 0)) return std;
+  throw new UserError(`std: expected numbers above 0, found ${std.join(", ")}`);
 }
 
 function familyOf({ config }: Spec): Trainee["family"] {

@@ -32,7 +32,8 @@ export interface EvaluateOptions extends EngineOptions {
 
 /**
  * Runs the model, compiled, over all images of `data` (its epoch 0).
- * @throws TrainError "bad-option" where a label is none of the model's classes, or there are no images
+ * @throws TrainError "bad-option" where a label is none of the model's classes, or there are no images; "not-finite" where an answer
+ *   is no number
  */
 export async function evaluate(
   model: { forward(x: Tensor4D): Tensor },
@@ -57,6 +58,9 @@ export async function evaluate(
           throw new TrainError("bad-option", `evaluate: ${found}, the model knows ${classes} (0 to ${classes - 1})`);
         }
         const row = logits.subarray(i * classes, (i + 1) * classes);
+        if (!row.every(Number.isFinite)) {
+          throw new TrainError("not-finite", `the model answers image ${indices[i]} with NaN or infinity`);
+        }
         onAnswer?.({ index: indices[i] as number, label, logits: row });
       }
       metrics.add(logits, labels);

@@ -259,6 +259,24 @@ describe("a run's folder", () => {
     model.dispose();
   });
 
+  test("keeps its last state where the weights answer NaN", async () => {
+    const folder = join(work, "nan-answers");
+    const model = smallResNet();
+    const before = await begin(folder, model);
+    const run = await open(folder, model, { resume: true });
+    const validation = { ...data().validation, epoch: () => notNumbers() };
+    const options = { ...settings(model), data: { train: data().train, validation }, saveEvery: 300, keeper: run };
+    await expect(fit(options)).rejects.toMatchObject({
+      code: "not-finite",
+      message: expect.stringMatching(
+        /^epoch 1, validation: the model answers image 0 with NaN or infinity\. A smaller/,
+      ),
+    });
+    run.close();
+    expect(states(folder)).toEqual(before);
+    model.dispose();
+  });
+
   test("says what is wrong with damaged files", async () => {
     const folder = join(work, "damaged");
     const model = smallResNet();

@@ -267,12 +267,15 @@ class Run {
   /** Saves what can be saved after an error, and says what happened. */
   async rescue(error: unknown): Promise<unknown> {
     const { code, message } = error as { code?: string; message?: string };
-    if (code !== "write-failed") await this.keep().catch(() => undefined);
+    const { epoch, batch, updates } = this.progress;
+    // Weights that a step left finite and that answer NaN are no good state to go on from.
+    const judging = batch === this.options.data.train.batches;
+    if (code !== "write-failed" && !(code === "not-finite" && judging)) await this.keep().catch(() => undefined);
     if (code !== "not-finite") return error;
-    const { epoch, updates } = this.progress;
+    const where = judging ? "validation" : `update ${updates + 1}`;
     return new TrainError(
       "not-finite",
-      `epoch ${epoch + 1}, update ${updates + 1}: ${message}. A smaller learning rate, a longer warm-up or a clipped gradient ` +
+      `epoch ${epoch + 1}, ${where}: ${message}. A smaller learning rate, a longer warm-up or a clipped gradient ` +
         "(clipNorm, clip_grad) mends it most often",
       { cause: error },
     );
