@@ -1,14 +1,9 @@
 export * from "./datasets/index.ts";
 export { decode } from "./decode.ts";
-export {
-  type Batch,
-  createLoader,
-  type Loader,
-  type LoaderOptions,
-  type Meter,
-} from "./loader/loader.ts";
+export { createLoader } from "./loader/loader.ts";
 export type { Sampler } from "./loader/order.ts";
 export type { LoaderTransform } from "./loader/transform.ts";
+export type { Batch, Loader, LoaderOptions, Meter } from "./loader/types.ts";
 export {
   createPreprocessor,
   type ImageSource,

@@ -5,8 +5,9 @@ import type { Split } from "../datasets/types.ts";
 import { decode } from "../decode.ts";
 import { fileNamed, noise, sha256 } from "../testing.ts";
 import { evalTransform } from "../transform.ts";
-import { createLoader, type Loader, type LoaderOptions } from "./loader.ts";
+import { createLoader } from "./loader.ts";
 import { digest, splitOf } from "./testing.ts";
+import type { Loader, LoaderOptions } from "./types.ts";
 
 const mean = [0.5, 0.5, 0.5] as const;
 const std = [0.25, 0.25, 0.25] as const;

@@ -1,107 +1,17 @@
 import { availableParallelism } from "node:os";
 import { createRng } from "@vitrail/random";
-import { assertMix, type MixOptions, mixBatch } from "../augment/mixup.ts";
+import { assertMix, mixBatch } from "../augment/mixup.ts";
 import type { BadSample, SampleSource, Split } from "../datasets/types.ts";
-import type { DecodeOptions } from "../decode-options.ts";
 import { ImageError } from "../errors.ts";
 import { workerUrl } from "../worker-url.ts";
+import { allSettledOrFirstError, assertLabels, runsOf, whole, withSignal } from "./batching.ts";
 import { aloneCrew, type Crew, ThreadCrew } from "./crew.ts";
 import { createHand } from "./hand.ts";
 import { KeptImages } from "./kept.ts";
 import { assertSampler, batchesOf, type Order, orderOf, type Sampler } from "./order.ts";
 import { type Chunk, KEPT, type Settings } from "./protocol.ts";
-import { type LoaderTransform, writerOf } from "./transform.ts";
-
-/** One batch. Its arrays are reused: they are valid until the next batch is asked for. */
-export interface Batch {
-  /** `[size, height, width, channels]`, normalised; in shared memory where threads write it. */
-  readonly images: Float32Array;
-  /** `[size]`: the class of each picture. */
-  readonly labels: Int32Array;
-  /** `[size, numClasses]`: what Mixup or CutMix make of the labels, smoothing included. Only with `mix`. */
-  readonly targets?: Float32Array;
-  /** `[size]`: indices into the split. */
-  readonly indices: Int32Array;
-  readonly size: number;
-}
-
-export interface LoaderOptions {
-  readonly split: Split;
-  /** What becomes of a picture. */
-  readonly transform: LoaderTransform;
-  readonly batchSize: number;
-  /** Default: whether the transform is a training one. */
-  readonly shuffle?: boolean | undefined;
-  /** Of the order, the augmentation and the mixing. Default 0. */
-  readonly seed?: number | undefined;
-  /** Leaves out a last batch that is not full. Default false. */
-  readonly dropLast?: boolean | undefined;
-  /**
-   * Least samples of a last batch that is not full: with fewer it is left out, unless it is the only one. Default 2 in training, as
-   * BatchNorm has nothing to learn from a batch of one, and 1 in evaluation.
-   */
-  readonly minLast?: number | undefined;
-  /** Which samples an epoch has. Default every one once. */
-  readonly sampler?: Sampler | undefined;
-  /** Mixup and CutMix, on the finished batch. Needs `numClasses`. */
-  readonly mix?: MixOptions | undefined;
-  /** Classes of the model; every label is checked against it. */
-  readonly numClasses?: number | undefined;
-  /** Worker threads; 0 works on the calling thread. Default: one for each core, at most 8. Changes no result. */
-  readonly threads?: number | undefined;
-  /** Batches that are made ahead of the one in use. Default 2. */
-  readonly prefetch?: number | undefined;
-  /**
-   * What a sample that cannot be decoded does. `"fail"` (default) ends the pass with its error. `"skip"`: in training the next sample
-   * of the epoch's order that can be decoded stands in for it, with draws of its own; in evaluation it is left out and its batch is
-   * smaller. {@link Loader.bad} lists them.
-   */
-  readonly onBad?: "fail" | "skip" | undefined;
-  /**
-   * Keeps decoded pictures in shared memory, so that an epoch after the first decodes nothing: true for at most 1 GiB, or the most
-   * bytes. What does not fit is decoded each time. Default false. Pixels that come decoded (CIFAR, idx) are always kept.
-   */
-  readonly cache?: boolean | number | undefined;
-  /** Passed to the decoder. */
-  readonly decode?: Omit<DecodeOptions, "name"> | undefined;
-}
-
-/** What a loader did so far. */
-export interface Meter {
-  /** Handed out, over all passes. */
-  readonly images: number;
-  /** Images handed out for each second from the first ask of a pass to its last batch; what the consumer did in between counts too. */
-  readonly imagesPerSecond: number;
-  /** Milliseconds that the consumer stood waiting for a batch. */
-  readonly waitedMs: number;
-}
-
-/** Batches of a split, made ahead by threads. */
-export interface Loader {
-  /** Images in the split. */
-  readonly length: number;
-  /** Batches of an epoch. */
-  readonly batches: number;
-  /** Images of a batch; the last one may be smaller. */
-  readonly batchSize: number;
-  /** Of one image: height, width, channels. */
-  readonly shape: readonly [number, number, number];
-  /** Length of a row of `targets`, where `mix` makes them. */
-  readonly targetClasses: number | undefined;
-  /**
-   * One pass. The same (seed, epoch) gives the same batches, bit for bit, whatever the number of threads; `from` begins with that
-   * batch, without decoding those before it. Leaving the loop, or the signal, ends the work ahead.
-   */
-  epoch(
-    epoch: number,
-    options?: { readonly from?: number | undefined; readonly signal?: AbortSignal | undefined },
-  ): AsyncGenerator<Batch, void, undefined>;
-  readonly meter: Meter;
-  /** Samples that could not be decoded, so far. */
-  readonly bad: readonly BadSample[];
-  /** Ends the threads; passes under way fail. Safe to call twice. */
-  dispose(): Promise<void>;
-}
+import { writerOf } from "./transform.ts";
+import type { Batch, Loader, LoaderOptions, Meter } from "./types.ts";
 
 const CACHE = 2 ** 30;
 
@@ -363,15 +273,15 @@ export class ThreadedLoader implements Loader {
   #finish(entries: readonly (Entry | undefined)[], epoch: number, batch: number, buffer: ArrayBufferLike): Batch {
     const { mix, numClasses } = this.#options;
     const each = sizeOf(this.shape);
-    const whole = new Float32Array(buffer);
+    const pixels = new Float32Array(buffer);
     const found: Entry[] = [];
     for (const [slot, entry] of entries.entries()) {
       if (!entry) continue;
-      if (found.length < slot) whole.copyWithin(found.length * each, slot * each, (slot + 1) * each);
+      if (found.length < slot) pixels.copyWithin(found.length * each, slot * each, (slot + 1) * each);
       found.push(entry);
     }
     const size = found.length;
-    const images = whole.subarray(0, size * each);
+    const images = pixels.subarray(0, size * each);
     const indices = Int32Array.from(found, ({ index }) => index);
     const labels = Int32Array.from(found, ({ index }) => this.#split.label(index));
     if (!mix || numClasses === undefined || size === 0) return { images, labels, indices, size };
@@ -382,49 +292,3 @@ export class ThreadedLoader implements Loader {
 }
 
 const sizeOf = ([height, width, channels]: readonly [number, number, number]): number => height * width * channels;
-
-/** Runs [from, to) of neighbouring slots, none longer than `most`. */
-function runsOf(slots: readonly number[], most: number): [number, number][] {
-  const runs: [number, number][] = [];
-  for (const slot of slots) {
-    const last = runs.at(-1);
-    if (last && last[1] === slot && slot - last[0] < most) last[1]++;
-    else runs.push([slot, slot + 1]);
-  }
-  return runs;
-}
-
-/** Waits for all, as buffers are in use until then, and throws the first error. */
-async function allSettledOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(promises);
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-}
-
-/** The promise, or the signal's reason where that comes first. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
-}
-
-function whole(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new ImageError("bad-argument", `${name}: expected a whole number of at least ${least}, found ${value}`);
-}
-
-function assertLabels(split: Split, numClasses: number): void {
-  whole("numClasses", numClasses, 1);
-  for (let i = 0; i < split.length; i++) {
-    const label = split.label(i);
-    if (!(Number.isInteger(label) && label >= 0 && label < numClasses))
-      throw new ImageError(
-        "bad-argument",
-        `${split.nameOf(i)}: expected a label from 0 to ${numClasses - 1}, as the model has ${numClasses} classes, found ${label}`,
-      );
-  }
-}

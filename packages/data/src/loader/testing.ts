@@ -1,7 +1,7 @@
 // Helpers of the loader's tests; not part of the package's build.
 import type { SampleSource, Split } from "../datasets/types.ts";
 import { fileNamed, noise, sha256 } from "../testing.ts";
-import type { Batch } from "./loader.ts";
+import type { Batch } from "./types.ts";
 
 /** A split of small random pictures, sizes and kinds of source mixed; every `bad`-th is a file that is cut off. */
 export function splitOf(

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Split } from "../datasets/types.ts";
 import { ThreadCrew } from "./crew.ts";
-import { createLoader, type LoaderOptions, ThreadedLoader } from "./loader.ts";
+import { createLoader, ThreadedLoader } from "./loader.ts";
 import type { Chunk, Settings } from "./protocol.ts";
 import { digest, splitOf } from "./testing.ts";
+import type { LoaderOptions } from "./types.ts";
 
 const transform = { kind: "train", inputSize: [3, 8, 8], mean: [0.5], std: [0.5] } as const;
 const options: LoaderOptions = { split: splitOf(40), transform, batchSize: 4, threads: 2 };
