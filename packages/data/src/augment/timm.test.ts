@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { noise } from "../testing.ts";
 import { autoAugment, drawOps, parseAutoAugment } from "./auto-augment.ts";
 import { Draws } from "./draws.ts";
-import { levelArgument, type OpName } from "./ops.ts";
+import { applyOp, levelArgument, type OpName } from "./ops.ts";
 import { goldens } from "./testing.ts";
+import { drawTrivial } from "./trivial-augment.ts";
 
 interface Timm {
   readonly levels: readonly { name: OpName; level: number; sign: 1 | -1; args: readonly number[] }[];
@@ -108,6 +109,42 @@ describe("RandAugment draws", () => {
     const then = afterShear.filter(([, b]) => b === "Rotate").length;
     expect(Math.abs(then - afterShear.length * q)).toBeLessThan(5 * Math.sqrt(afterShear.length * q * (1 - q)));
   });
+});
+
+test("magnitudes are normal around the policy's, uniform below it for a deviation above 100, and cut to the range", () => {
+  const image = { width: 1, height: 1, data: Uint8Array.of(100, 100, 100) };
+  const levels = (magnitude: number, std: number, most = 10): number[] =>
+    Array.from({ length: 20_000 }, (_, i) => {
+      const op = { name: "Brightness", prob: 1, magnitude } as const;
+      const [value] = applyOp(image, op, { std, most }, settings, new Draws(createRng(6).at(i))).data;
+      return (((value as number) + 0.5) / 100 - 0.1) / 0.18; // a step of the byte is 0.06 of a level
+    });
+  const moments = (list: readonly number[]) => {
+    const mean = list.reduce((a, b) => a + b, 0) / list.length;
+    return { mean, std: Math.sqrt(list.reduce((a, b) => a + (b - mean) ** 2, 0) / list.length) };
+  };
+  const normal = moments(levels(5, 0.8));
+  expect(Math.abs(normal.mean - 5)).toBeLessThan(5 * (0.8 / Math.sqrt(20_000)) + 0.01);
+  expect(Math.abs(normal.std - 0.8)).toBeLessThan(0.03);
+  const uniform = moments(levels(8, Number.POSITIVE_INFINITY));
+  expect(Math.abs(uniform.mean - 4)).toBeLessThan(0.1);
+  expect(Math.abs(uniform.std - 8 / Math.sqrt(12))).toBeLessThan(0.05);
+  const cut = levels(10, 2);
+  expect(Math.max(...cut)).toBeLessThan(10.1);
+  expect(Math.abs(cut.filter((level) => level > 9.9).length - 10_000)).toBeLessThan(700); // and what came just below
+});
+
+test("TrivialAugment draws its operations, magnitudes and signs equally often", () => {
+  const counts = new Map<string, number>();
+  for (let i = 0; i < 14_000; i++) {
+    const { name, bin, sign } = drawTrivial(new Draws(createRng(7).at(i)), 31);
+    for (const key of [name, `bin ${bin}`, `sign ${sign}`]) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(14 + 31 + 2);
+  for (const [key, n] of counts) {
+    const expected = 14_000 / (key.startsWith("bin") ? 31 : key.startsWith("sign") ? 2 : 14);
+    expect(Math.abs(n - expected)).toBeLessThan(5 * Math.sqrt(expected));
+  }
 });
 
 test.each(["rand-m9-mstd0.5-inc1", "rand-m15-mmax20-n3", "original-mstd0.5", "v0r", "3a", "ta_wide", "rand-m9-t3aw"])(

@@ -96,9 +96,13 @@ export function trivialAugmentWide(options: TrivialAugmentOptions = {}): (image:
   if (!Number.isSafeInteger(bins) || bins < 2)
     throw new ImageError("bad-argument", `trivialAugmentWide: expected at least 2 bins, found ${bins}`);
   return (image, rng) => {
-    const draws = new Draws(rng);
-    const name = draws.choice(Object.keys(OPS) as TrivialName[]);
-    const bin = draws.integer(bins);
-    return applyTrivial(image, name, bin, draws.integer(2) === 0 ? 1 : -1, options);
+    const { name, bin, sign } = drawTrivial(new Draws(rng), bins);
+    return applyTrivial(image, name, bin, sign, options);
   };
+}
+
+/** What is applied: an operation, one of its magnitudes, and a sign for those that have one. */
+export function drawTrivial(draws: Draws, bins: number): { name: TrivialName; bin: number; sign: 1 | -1 } {
+  const name = draws.choice(Object.keys(OPS) as TrivialName[]);
+  return { name, bin: draws.integer(bins), sign: draws.integer(2) === 0 ? 1 : -1 };
 }
