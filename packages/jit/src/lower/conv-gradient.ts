@@ -99,7 +99,14 @@ function pointwise(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   return reshape(g, gemm(g, a as Value, b as Value, false, true), [K, C, 1, 1]);
 }
 
-/** Larger filters with a stride: a product per tap, channels last. [kh, kw, C, K] */
+/** Each tap's [K, C] as one filter, [K, C, kh, kw]: as filters are kept, since turning one around costs as much as its product. */
+function besideEachOther(g: Graph, parts: readonly Value[], info: ConvInfo): Value {
+  const { filterHeight: kh, filterWidth: kw, inChannels: C, outChannels: K } = info;
+  const columns = parts.map((part) => reshape(g, part, [K, C, 1]));
+  return reshape(g, concat(g, columns, 2), [K, C, kh, kw]);
+}
+
+/** Larger filters with a stride: a product per tap, channels last. [K, C, kh, kw] */
 function strided(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
   const { top, left, bottom, right } = info.padInfo;
@@ -108,9 +115,9 @@ function strided(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const parts = taps(info, (i, j) => {
     const { begin, end, step } = tapRange(info, i, j);
     const seen = slice(g, padded, [0, ...begin, 0], [N, ...end, C], [1, ...step, 1]);
-    return gemm(g, reshape(g, seen, [N * h * w, C]), slopes, true, false);
+    return gemm(g, slopes, reshape(g, seen, [N * h * w, C]), true, false);
   });
-  return reshape(g, concat(g, parts, 0), info.filterShape);
+  return besideEachOther(g, parts, info);
 }
 
 /** Filters with a stride over few channels (a network's stem): the map is cut into the stride's phases once. [K, C, kh, kw] */
@@ -149,15 +156,19 @@ function plain(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const slopes = reshape(g, swapFirst(g, toNchw(g, dy)), [K, N * h * w]);
   const seen = taps(info, (i, j) => {
     const { begin, end, step } = tapRange(info, i, j);
-    const part = slice(g, padded, [0, 0, ...begin], [C, N, ...end], [1, 1, ...step]);
-    return reshape(g, part, [C, N * h * w]);
+    return slice(g, padded, [0, 0, ...begin], [C, N, ...end], [1, 1, ...step]);
   });
   if (C < CHANNELS_PER_TAP || h * w < PIXELS_PER_TAP) {
-    const flat = gemm(g, slopes, concat(g, seen, 0), false, true); // [K, kh kw C]
-    return transpose(g, reshape(g, flat, [K, kh, kw, C]), [0, 3, 1, 2]);
+    // A channel's taps lie side by side, so that the product is the filter as it is kept.
+    const joined = concat(
+      g,
+      seen.map((part) => reshape(g, part, [C, 1, N * h * w])),
+      1,
+    );
+    return reshape(g, gemm(g, slopes, reshape(g, joined, [C * kh * kw, N * h * w]), false, true), [K, C, kh, kw]);
   }
-  const parts = seen.map((part) => reshape(g, gemm(g, slopes, part, false, true), [K, C, 1]));
-  return reshape(g, concat(g, parts, 2), [K, C, kh, kw]);
+  const parts = seen.map((part) => gemm(g, slopes, reshape(g, part, [C, N * h * w]), false, true));
+  return besideEachOther(g, parts, info);
 }
 
 /** The gradient for the filter, [kh, kw, C, K]. */
@@ -167,7 +178,7 @@ function filterGradient(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   if (kh * kw === 1 && top + bottom + left + right === 0) return toHwio(g, pointwise(g, x, dy, info));
   if (sh === 1 && sw === 1) return toHwio(g, plain(g, x, dy, info));
   if (C < CHANNELS_PER_TAP && sh === sw) return toHwio(g, phased(g, x, dy, info));
-  return strided(g, x, dy, info);
+  return toHwio(g, strided(g, x, dy, info));
 }
 
 export const convolutionGradients: LoweringTable = {
