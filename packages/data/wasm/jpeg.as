@@ -20,6 +20,7 @@ export function huffman(counts: i32, symbols: i32, table: i32, isDc: i32): i32 {
     for (let i = 0; i < n; i++, at++, code++) {
       if (code >= 1 << length) return 0;
       const symbol = <i32>load<u8>(symbols + at);
+      if (isDc && symbol > 15) return 0;
       store<u8>(table + VALUES + at, <u8>symbol);
       if (length > 10) continue;
       // Every window of 10 bits that begins with this code. Where the value's bits are in it too, so is the value.

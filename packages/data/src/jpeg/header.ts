@@ -121,8 +121,8 @@ function componentsOf(
 
 /** Whether libjpeg would take it for grey or YCbCr, with a sampling that is known here. */
 function isPlain(width: number, components: readonly Component[], jfif: boolean, adobe: number | undefined): boolean {
-  if (components.length === 1) return true;
   const [y, cb, cr] = components;
+  if (components.length === 1 && y) return y.h >= 1 && y.h <= 4 && y.v >= 1 && y.v <= 4;
   if (components.length !== 3 || !y || !cb || !cr) return false;
   if (cb.h !== 1 || cb.v !== 1 || cr.h !== 1 || cr.v !== 1) return false;
   if (!(y.h === 1 && y.v === 1) && !(y.h === 2 && y.v <= 2 && y.v >= 1)) return false;
