@@ -156,6 +156,7 @@ describe("the last batch", () => {
     expect(await sizes({ split: splitOf(10) })).toEqual([4, 4, 2]);
     expect(await sizes({ split: splitOf(10), dropLast: true })).toEqual([4, 4]);
     expect(await sizes({ transform: { kind: "eval", preprocess } })).toEqual([4, 4, 1]);
+    expect(await sizes({ transform: { kind: "eval", preprocess }, shuffle: true })).toEqual([4, 4]);
   });
 
   test("that is the only one is kept, and dropLast that leaves none is refused", async () => {

@@ -60,7 +60,7 @@ export class ThreadedLoader implements Loader {
     const { split, transform, batchSize, numClasses, mix, cache = false } = options;
     const { threads = Math.min(availableParallelism(), 8), prefetch = 2, seed = 0, dropLast = false } = options;
     const writer = writerOf(transform);
-    this.#training = transform.kind === "train";
+    this.#training = transform.kind === "train" || options.shuffle === true;
     const minLast = options.minLast ?? (this.#training ? 2 : 1);
     whole("batchSize", batchSize, 1);
     whole("threads", threads, 0);

@@ -29,8 +29,8 @@ export interface LoaderOptions {
   /** Leaves out a last batch that is not full. Default false. */
   readonly dropLast?: boolean | undefined;
   /**
-   * Least samples of a last batch that is not full: with fewer it is left out, unless it is the only one. Default 2 in training, as
-   * BatchNorm has nothing to learn from a batch of one, and 1 in evaluation.
+   * Least samples of a last batch that is not full: with fewer it is left out, unless it is the only one. Default 2 in training (a training
+   * transform, or shuffled), as BatchNorm has nothing to learn from a batch of one, and 1 in evaluation.
    */
   readonly minLast?: number | undefined;
   /** Which samples an epoch has. Default every one once. */
