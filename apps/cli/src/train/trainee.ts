@@ -48,9 +48,9 @@ export async function openTrainee(
   const plain = model !== undefined && !isRepo(model);
   if (plain && weights === undefined && !published(model)) {
     onNote(`--model ${model}: nobody has published weights of it, so it starts from random ones`);
-    return fromSpec(changed(modelNamed(model) as unknown as Spec, recipe), recipe);
+    return fromSpec(modelNamed(model) as unknown as Spec, recipe);
   }
-  if (plain && weights === "none") return fromSpec(changed(modelNamed(model) as unknown as Spec, recipe), recipe);
+  if (plain && weights === "none") return fromSpec(modelNamed(model) as unknown as Spec, recipe);
   const fetched = fetching({ offline }, checkpointNames());
   try {
     const opened = await openWeights(sourceOf(model, weights), fetched);
@@ -106,11 +106,12 @@ function published(model: string): boolean {
   }
 }
 
-function fromSpec(spec: Spec, recipe: Recipe): Trainee {
+function fromSpec(own: Spec, recipe: Recipe): Trainee {
+  const spec = changed(own, recipe);
   return {
     spec,
     family: familyOf(spec),
-    modelArgs: sizesOf(spec, recipe),
+    modelArgs: sizesOf(own, recipe), // of the table's sizes: whoever opens the run begins with those
     weights: undefined,
     preprocess: preprocessOf(spec.preprocess, spec, recipe),
     build: ({ length }, seed) => userError(() => createModel(spec, { numClasses: length, seed })),
