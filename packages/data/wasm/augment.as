@@ -51,6 +51,47 @@ function blend(from: v128, to: v128, factor: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.convert_i32x4_s(from), step));
 }
 
+/** C's round of what is not negative. */
+function round(x: f64): i32 {
+  const whole = floor(x);
+  return <i32>whole + (x - whole >= 0.5 ? 1 : 0);
+}
+
+/**
+ * Pillow's RGB to HSV, the hue turned by `shift`, and back (Convert.c). `tables`: each hue's remainder in its sixth of the circle and each
+ * saturation as floats, 256 of each, then the number of the sixth, 256 bytes.
+ */
+export function hue(src: i32, out: i32, pixels: i32, shift: i32, tables: i32): void {
+  for (const end = src + 3 * pixels; src < end; src += 3, out += 3) {
+    const r = <i32>load<u8>(src), g = <i32>load<u8>(src, 1), b = <i32>load<u8>(src, 2);
+    const v = max(r, max(g, b));
+    const range = v - min(r, min(g, b));
+    const s = range == 0 ? 0 : <i32>(<f64>(<f32>range / <f32>v) * 255.0);
+    if (s == 0) {
+      store<u8>(out, <u8>v);
+      store<u8>(out, <u8>v, 1);
+      store<u8>(out, <u8>v, 2);
+      continue;
+    }
+    const c = <f32>range;
+    const rc = <f32>(v - r) / c, gc = <f32>(v - g) / c, bc = <f32>(v - b) / c;
+    // The sums with 2.0 and 4.0 are doubles in C, the first is not.
+    const turn = r == v ? bc - gc : g == v ? <f32>(2.0 + <f64>rc - <f64>bc) : <f32>(4.0 + <f64>gc - <f64>rc);
+    const circle = <f64>turn / 6.0 + 1.0;
+    const h = <f32>(circle - floor(circle));
+    const at = (<i32>(<f64>h * 255.0) + shift) & 255;
+    const f = load<f32>(tables + (at << 2)), fs = load<f32>(tables + (s << 2), 1024);
+    const value = <f64>v;
+    const p = round(value * (1.0 - <f64>fs));
+    const q = round(value * (1.0 - <f64>(fs * f)));
+    const t = round(value * (1.0 - <f64>fs * (1.0 - <f64>f)));
+    const sixth = <i32>load<u8>(tables + at, 2048);
+    store<u8>(out, <u8>(sixth == 1 ? q : sixth == 2 || sixth == 3 ? p : sixth == 4 ? t : v));
+    store<u8>(out, <u8>(sixth == 1 || sixth == 2 ? v : sixth == 3 ? q : sixth == 4 || sixth == 5 ? p : t), 1);
+    store<u8>(out, <u8>(sixth == 1 ? p : sixth == 2 ? t : sixth == 3 || sixth == 4 ? v : sixth == 5 ? q : p), 2);
+  }
+}
+
 function wide(at: i32): v128 {
   return i16x8.extend_low_i8x16_u(v128.load64_zero(at));
 }

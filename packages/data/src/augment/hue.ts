@@ -1,6 +1,7 @@
 /** Pillow's RGB to HSV and back (Convert.c), with all of its roundings, as torchvision turns the hue with it. */
 import { ImageError } from "../errors.ts";
 import { assertImage, type Image } from "../image.ts";
+import { runKernels } from "./kernels.ts";
 
 const round = Math.fround;
 
@@ -31,6 +32,21 @@ export function adjustHue(image: Image, factor: number): Image {
   const { sector, rest, saturation } = tables;
   const shift = Math.trunc(factor * 255);
   const { width, height, data: src } = image;
+  const data = runKernels(src, 2048 + 256, (k, from, to, scratch) => {
+    const floats = new Float32Array(k.memory.buffer, scratch, 512);
+    floats.set(rest);
+    floats.set(saturation, 256);
+    new Uint8Array(k.memory.buffer, scratch + 2048, 256).set(sector);
+    k.hue(from, to, width * height, shift, scratch);
+    return to;
+  });
+  return { width, height, data: data ?? hueScript(image, shift) };
+}
+
+/** The same in JavaScript: the shift is in bytes of the hue. */
+export function hueScript({ data: src }: Image, shift: number): Uint8Array {
+  tables ??= makeTables();
+  const { sector, rest, saturation } = tables;
   const data = new Uint8Array(src.length);
   for (let i = 0; i < src.length; i += 3) {
     const r = src[i] as number;
@@ -90,5 +106,5 @@ export function adjustHue(image: Image, factor: number): Image {
         data[i + 2] = p;
     }
   }
-  return { width, height, data };
+  return data;
 }

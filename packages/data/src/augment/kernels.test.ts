@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { affine, affineScript, type Matrix } from "./affine.ts";
 import { blurScript, boxOf, gaussianBlur } from "./blur.ts";
 import { adjustSaturation, adjustSharpness, saturationScript, sharpnessScript } from "./enhance.ts";
+import { adjustHue, hueScript } from "./hue.ts";
 import { pictures } from "./testing.ts";
 
 const images = (["noise", "scene"] as const).flatMap((name) =>
@@ -29,6 +30,8 @@ test("WebAssembly and JavaScript give the same bytes", () => {
   for (const image of images) {
     for (const factor of [0, 0.3, 1.7, 8])
       expect(adjustSaturation(image, factor).data).toEqual(saturationScript(image, factor));
+    for (const factor of [-0.5, -0.2, 0, 0.13, 0.5])
+      expect(adjustHue(image, factor).data).toEqual(hueScript(image, Math.trunc(factor * 255)));
     if (image.width >= 3 && image.height >= 3)
       for (const factor of [0, 0.3, 1.7, 8])
         expect(adjustSharpness(image, factor).data).toEqual(sharpnessScript(image, factor));

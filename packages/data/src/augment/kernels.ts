@@ -4,6 +4,7 @@ import { AUGMENT_WASM } from "./binary.ts";
 export interface Kernels {
   readonly memory: WebAssembly.Memory;
   saturate(src: number, out: number, pixels: number, factor: number): void;
+  hue(src: number, out: number, pixels: number, shift: number, tables: number): void;
   sharpen(src: number, out: number, width: number, height: number, factor: number): void;
   transpose(src: number, out: number, width: number, height: number): void;
   box(
