@@ -49,8 +49,10 @@ function createHandlers({ load, create }) {
     async open(request) {
       const loaded = await load(request);
       ort = loaded.ort;
-      session = await create(ort, request, { graphOptimizationLevel: "all", ...loaded.options });
       carries = request.carry ?? {};
+      // A training step runs as its passes left it: joined nodes would share BatchNorm's buffers (passes/batch-norm-training.ts).
+      const graphOptimizationLevel = request.carry ? "disabled" : "all";
+      session = await create(ort, request, { graphOptimizationLevel, ...loaded.options });
       state = toTensors(request.initial ?? {});
       // onnxruntime-web leaves a given output unwritten, without an error.
       preallocates = request.engine === "ort";

@@ -1,14 +1,18 @@
 import { countUses, type Graph } from "../ir.ts";
+import { fuseAffine } from "./affine.ts";
 import { fuseAttention } from "./attention.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
+import { fuseBatchNormTraining } from "./batch-norm-training.ts";
 import { foldBias } from "./bias.ts";
+import { sumByProduct } from "./column-sums.ts";
 import { shareCommon } from "./common.ts";
 import { foldConstants } from "./constants.ts";
 import { foldCrop } from "./crop.ts";
 import { removeDeadCode } from "./dead-code.ts";
+import { gatherFactors } from "./factors.ts";
 import { fuseProducts } from "./fused-product.ts";
-import { fuseGelu } from "./gelu.ts";
-import { fuseLayerNorm } from "./layer-norm.ts";
+import { fuseGelu, shareNormalCdf } from "./gelu.ts";
+import { fuseLayerNorm, fuseLayerNormTraining } from "./layer-norm.ts";
 import { assignLayouts } from "./layout.ts";
 import { dropUnusedPositions, foldPadding } from "./padding.ts";
 import { simplify } from "./simplify.ts";
@@ -34,13 +38,25 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   foldBatchNorm(graph, countUses(graph));
   foldBias(graph, countUses(graph));
   foldConstants(graph);
-  if (!training) {
+  if (training) {
+    gatherFactors(graph);
+    shareNormalCdf(graph);
+    fuseLayerNormTraining(graph);
+    sumByProduct(graph);
+  } else {
     fuseLayerNorm(graph);
     fuseGelu(graph);
     if (contrib) fuseAttention(graph);
   }
   if (contrib) fuseProducts(graph);
   shareCommon(graph);
+  simplify(graph);
+  removeDeadCode(graph);
+  if (!training) return;
+  foldConstants(graph);
+  fuseBatchNormTraining(graph); // after this no pass may join equal nodes
+  removeDeadCode(graph);
+  fuseAffine(graph, countUses(graph));
   simplify(graph);
   removeDeadCode(graph);
 }

@@ -12,11 +12,41 @@ export function fuseLayerNorm(graph: Graph): void {
   });
 }
 
+/** As {@link fuseLayerNorm} where gradients read the mean and 1 / √(var + ε), too: the node gives both. */
+export function fuseLayerNormTraining(graph: Graph): void {
+  const found = new Map<Node, Match & { readonly sum: Node }>();
+  for (const node of graph.nodes) {
+    const one = node.op === "Add" ? match(node) : undefined;
+    // What the node needs must be there where the mean is.
+    if (one && !one.gamma.producer && !one.beta.producer) found.set(one.mean, { ...one, sum: node });
+  }
+  const instead = new Map<Node, Value>();
+  rewrite(graph, (node) => {
+    const one = found.get(node);
+    if (!one) return instead.has(node) ? [instead.get(node) as Value] : undefined;
+    const x = node.inputs[0] as Value;
+    const row = { shape: (node.outputs[0] as Value).shape, dtype: x.dtype };
+    const outputs = [{ shape: x.shape, dtype: x.dtype }, row, row];
+    const attrs = { axis: -1, epsilon: one.epsilon };
+    const [y, mean, inverse] = graph.addMany("LayerNormalization", [x, one.gamma, one.beta], attrs, outputs) as [
+      Value,
+      Value,
+      Value,
+    ];
+    instead.set(one.sum, y);
+    instead.set(one.inverse, inverse);
+    return [mean];
+  });
+}
+
 interface Match {
   readonly x: Value;
   readonly gamma: Value;
   readonly beta: Value;
   readonly epsilon: number;
+  /** The nodes of the mean and of 1 / √(var + ε). */
+  readonly mean: Node;
+  readonly inverse: Node;
 }
 
 function match(sum: Node): Match | undefined {
@@ -30,8 +60,10 @@ function match(sum: Node): Match | undefined {
       for (const [centred, inverse] of operandOrders(normalised, "Mul")) {
         const found = variance(inverse);
         if (!found || found.centred !== centred) continue;
-        const x = centredSource(centred);
-        if (x && sameShape(x.shape, y.shape)) return { x, gamma, beta, epsilon: found.epsilon };
+        const mean = meanTaken(centred);
+        const x = mean?.inputs[0];
+        if (!x || !sameShape(x.shape, y.shape)) continue;
+        return { x, gamma, beta, epsilon: found.epsilon, mean, inverse: inverse.producer as Node };
       }
     }
   }
@@ -48,11 +80,11 @@ function variance(v: Value): { centred: Value; epsilon: number } | undefined {
   return { centred: product.inputs[0] as Value, epsilon: shifted.scalar };
 }
 
-/** x where `v` = x − mean(x). */
-function centredSource(v: Value): Value | undefined {
+/** The node of mean(x) where `v` = x − mean(x). */
+function meanTaken(v: Value): Node | undefined {
   const node = madeBy(v, "Sub");
   const x = node?.inputs[0];
-  return x && meanOverLast(node.inputs[1]) === x ? x : undefined;
+  return x && meanOverLast(node.inputs[1]) === x ? node.inputs[1]?.producer : undefined;
 }
 
 /** x where `v` = mean of x over its last axis, kept as 1. */

@@ -11,11 +11,13 @@ export interface AdamWOptions extends OptimizerOptions {
 }
 
 /**
- * AdamW: "Decoupled Weight Decay Regularization", https://arxiv.org/abs/1711.05101, in torch's order of operations:
+ * AdamW: "Decoupled Weight Decay Regularization", https://arxiv.org/abs/1711.05101, as torch has it:
  *
  *     p ← p (1 − lr λ)
- *     m ← m + (g − m)(1 − β₁),  v ← β₂ v + (1 − β₂) g²
+ *     m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²
  *     p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+ *
+ * What is one number for all values is computed in double precision beside: fewer passes over the parameters.
  */
 export function adamW({
   lr,
@@ -35,18 +37,19 @@ export function adamW({
     groupOf,
     scalars(step, rate, group) {
       const own = rate * (group.lrScale ?? 1);
+      const rootCorrection = Math.sqrt(1 - beta2 ** step);
       return {
         keep: 1 - own * (group.weightDecay ?? weightDecay),
-        stepSize: own / (1 - beta1 ** step),
-        rootCorrection: Math.sqrt(1 - beta2 ** step),
+        stepSize: (own * rootCorrection) / (1 - beta1 ** step),
+        epsilon: eps * rootCorrection,
       };
     },
-    update(parameter, gradient, slots, { keep, stepSize, rootCorrection }) {
+    update(parameter, gradient, slots, { keep, stepSize, epsilon }) {
       return tidy(() => {
         const { exp_avg: m, exp_avg_sq: v } = slots as { exp_avg: Tensor; exp_avg_sq: Tensor };
-        const nextM = add(m, mul(sub(gradient, m), 1 - beta1));
+        const nextM = add(mul(m, beta1), mul(gradient, 1 - beta1));
         const nextV = add(mul(v, beta2), mul(square(gradient), 1 - beta2));
-        const denominator = add(div(sqrt(nextV), rootCorrection as Tensor), eps);
+        const denominator = add(sqrt(nextV), epsilon as Tensor);
         const next = sub(mul(parameter, keep as Tensor), mul(div(nextM, denominator), stepSize as Tensor));
         return { parameter: next, slots: { exp_avg: nextM, exp_avg_sq: nextV } };
       });

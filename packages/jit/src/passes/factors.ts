@@ -1,0 +1,46 @@
+import { mul } from "../build.ts";
+import { type Graph, rewrite, sizeOf, type Value } from "../ir.ts";
+import { operandOrders } from "./match.ts";
+
+/** Below this a float32 loses digits. */
+const LEAST_NORMAL = 2 ** -126;
+
+/**
+ * Factors that are one number are multiplied with each other before they meet a tensor: (x s) t = x (s t), and
+ * (x s)² = x² s². Optimisers are full of it: the clipped gradient is never written, its square is the norm's.
+ */
+export function gatherFactors(graph: Graph): void {
+  rewrite(graph, (node) => {
+    if (node.op !== "Mul" || node.outputs[0]?.dtype !== "float32") return undefined;
+    const [a, b] = node.inputs as [Value, Value];
+    if (a === b) {
+      const found = scaled(a);
+      return found && [mul(graph, mul(graph, found.x, found.x), mul(graph, found.factor, found.factor))];
+    }
+    for (const [x, factor] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const found = isNumber(factor) ? scaled(x) : undefined;
+      if (found && isSafe(factor, found.factor)) return [mul(graph, found.x, mul(graph, found.factor, factor))];
+    }
+    return undefined;
+  });
+}
+
+const isNumber = (v: Value): boolean => v.shape.length === 0;
+
+/** x and s where `v` = x s, x more than a number. */
+function scaled(v: Value): { readonly x: Value; readonly factor: Value } | undefined {
+  for (const [x, factor] of operandOrders(v, "Mul")) {
+    if (isNumber(factor) && sizeOf(x.shape) > 1) return { x, factor };
+  }
+  return undefined;
+}
+
+/** Two known numbers whose product is one, too. */
+function isSafe(a: Value, b: Value): boolean {
+  if (!a.data || !b.data) return true;
+  const size = Math.abs(Number(a.data()[0]) * Number(b.data()[0]));
+  return size >= LEAST_NORMAL && Math.fround(size) < Number.POSITIVE_INFINITY;
+}

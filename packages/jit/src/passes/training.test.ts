@@ -1,0 +1,136 @@
+/** Passes for graphs with gradients: what they find, and that the graph computes the same as before. */
+import {
+  add,
+  batchNormTraining,
+  gelu,
+  grads,
+  keep,
+  layerNorm,
+  mul,
+  relu,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  transpose,
+  useBackend,
+  valueAndGrads,
+} from "@vitrail/tensor";
+import { beforeAll, expect, test } from "vitest";
+import type { Graph } from "../ir.ts";
+import { opsOf, runGraph, traced } from "../testing.ts";
+import type { TraceResult } from "../trace.ts";
+import { sumByProduct } from "./column-sums.ts";
+import { removeDeadCode } from "./dead-code.ts";
+import { gatherFactors } from "./factors.ts";
+import { shareNormalCdf } from "./gelu.ts";
+import { optimise } from "./index.ts";
+import { fuseLayerNormTraining } from "./layer-norm.ts";
+
+beforeAll(async () => {
+  await useBackend("cpu");
+});
+
+type Shapes = readonly (readonly number[])[];
+type Step = (...inputs: Tensor[]) => TraceResult;
+
+const count = (graph: Graph, op: string): number => opsOf(graph).filter((one) => one === op).length;
+
+/** The graph after some passes, checked against the one before by running both on the same values. */
+async function same(f: Step, shapes: Shapes, pass: (graph: Graph) => void): Promise<Graph> {
+  const feeds = Object.fromEntries(
+    shapes.map((dims, i) => {
+      const size = dims.reduce((a, b) => a * b, 1);
+      return [`x${i}`, { dims, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.3 + i) + 0.5) }];
+    }),
+  );
+  const options = { graphOptimizationLevel: "disabled" };
+  const before = await runGraph(traced(f, shapes, removeDeadCode), feeds, options);
+  const graph = traced(f, shapes, pass);
+  const after = await runGraph(graph, feeds, options);
+  for (const [name, { data }] of Object.entries(before)) {
+    const size = Math.max(...data.map(Math.abs));
+    data.forEach((v, i) => void expect(Math.abs((after[name]?.data[i] as number) - v)).toBeLessThan(2e-6 * (1 + size)));
+  }
+  return graph;
+}
+
+const training = (graph: Graph) => optimise(graph, { contrib: true, training: true });
+
+test("factors that are one number meet before they meet a tensor", async () => {
+  const f = (g: Tensor, s: Tensor) => {
+    const clipped = mul(g, s);
+    return { m: mul(clipped, 0.1), v: mul(square(clipped), 0.001), norm: sum(square(g)) };
+  };
+  const graph = await same(f, [[3, 4], []], (g) => {
+    gatherFactors(g);
+    training(g);
+  });
+  // g g, and one product each for m and v; the others have no dimensions.
+  const wide = graph.nodes.filter(({ op, outputs }) => op === "Mul" && outputs[0]?.shape.length === 2);
+  expect(wide).toHaveLength(3);
+  const tiny = (g: Tensor) => mul(mul(g, 1e-30), 1e-30);
+  expect(count(traced(tiny, [[3]], gatherFactors), "Mul")).toBe(2);
+});
+
+test("GELU and its gradient share Φ, made in one pass", async () => {
+  const f = (x: Tensor, dy: Tensor) => {
+    const { value, grads: slopes } = valueAndGrads(((z: Tensor) => gelu(z)) as never)([x], dy);
+    return { value, slope: slopes[0] as Tensor };
+  };
+  const graph = await same(
+    f,
+    [
+      [4, 8],
+      [4, 8],
+    ],
+    training,
+  );
+  expect(count(graph, "HardSigmoid")).toBe(1);
+  expect(opsOf(graph)).toHaveLength(11);
+  expect(opsOf(traced((x) => mul(add(x, 1), 0.5), [[4]], shareNormalCdf))).toEqual(["Add", "Mul"]);
+});
+
+test("layer normalisation gives its gradient the mean and the deviation", async () => {
+  const f = (x: Tensor, a: Tensor, b: Tensor, dy: Tensor) => {
+    const op = (...at: Tensor[]) => layerNorm(at[0] as Tensor, at[1] as Tensor, at[2] as Tensor) as never;
+    const { value, grads: slopes } = valueAndGrads(op as never)([x, a, b], dy);
+    return { value, dx: slopes[0] as Tensor, da: slopes[1] as Tensor };
+  };
+  const graph = await same(f, [[2, 5, 8], [8], [8], [2, 5, 8]], training);
+  expect(count(graph, "LayerNormalization")).toBe(1);
+  expect(opsOf(graph)).not.toContain("Sqrt");
+  const computed = (x: Tensor, a: Tensor) => layerNorm(x, mul(a, 2), a);
+  expect(opsOf(traced(computed, [[2, 8], [8]], fuseLayerNormTraining))).not.toContain("LayerNormalization");
+});
+
+test("sums over many rows are products with ones", async () => {
+  const graph = await same((x) => sum(x, [0, 1]), [[4, 40, 3]], sumByProduct);
+  expect(opsOf(graph)).toEqual(["Reshape", "Gemm", "Reshape"]);
+  expect(opsOf(traced((x) => sum(x, 0), [[8, 3]], sumByProduct))).toEqual(["ReduceSum"]);
+  expect(opsOf(traced((x) => sum(x, 1), [[80, 3]], sumByProduct))).toEqual(["ReduceSum"]);
+});
+
+test("batch normalisation is one node with memory of its own, its gradient an affine map and a sum", async () => {
+  const f = (x: Tensor, a: Tensor, b: Tensor, dy: Tensor) => {
+    let moved: Tensor | undefined;
+    const op = (...at: Tensor[]) => {
+      const [map, gain, shift] = at as [Tensor, Tensor, Tensor];
+      // Twice with one gain and shift: nodes that shared their zeros would share their statistics.
+      const first = batchNormTraining(map, gain, shift);
+      const second = batchNormTraining(sub(relu(first.y), 3), gain, shift);
+      moved = keep(sub(first.variance, mul(second.mean, 2)));
+      return relu(second.y) as never;
+    };
+    const slopes = grads(op)([transpose(x, [0, 2, 3, 1]), a, b], transpose(dy, [0, 2, 3, 1]));
+    return { dx: slopes[0] as Tensor, da: slopes[1] as Tensor, db: slopes[2] as Tensor, moved: moved as Tensor };
+  };
+  const graph = await same(f, [[2, 3, 6, 5], [3], [3], [2, 3, 6, 5]], training);
+  const norms = graph.nodes.filter(({ op }) => op === "BatchNormalization");
+  const statistics = norms.filter(({ outputs }) => outputs.length === 3);
+  expect(statistics).toHaveLength(2);
+  expect(norms).toHaveLength(4);
+  const buffers = statistics.flatMap(({ inputs }) => inputs.slice(3));
+  expect(new Set(buffers).size).toBe(4);
+  expect(buffers.every((v) => v?.producer)).toBe(true);
+});
