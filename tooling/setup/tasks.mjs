@@ -46,6 +46,10 @@ export const tasks = {
     build: "cli",
     run: (args) => status(node(join(root, "apps/cli/dist/vitrail.js"), args, { cwd: userFolder() })),
   },
+  trainer: {
+    build: "cli",
+    run: (args) => status(node(join(root, "apps/trainer/run.mjs"), args, { cwd: userFolder() })),
+  },
   web: {
     build: "web",
     run: (args) => {

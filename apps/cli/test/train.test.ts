@@ -195,6 +195,16 @@ describe("vitrail train", () => {
       expect(existsSync(join(work, "misled"))).toBe(false);
     });
 
+    test("the same command goes on with its run, whatever it calls the model", async () => {
+      const args = ["--data", "pictures", "--model", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "--weights", "vit"];
+      const again = () => vitrail("train", ...args, "--mode", "full", "--epochs", "1", "--out", "called", "--resume");
+      expect((await again()).status).toBe(0);
+      const before = bits("called");
+      const result = await again();
+      expect(result.status, result.stderr).toBe(0);
+      expect(bits("called")).toEqual(before);
+    });
+
     test("of as many classes with other names, the classifier is new as well", async () => {
       const args = ["--data", "others", "--weights", "base", "--mode", "full", "--epochs", "1", "--lr", "0.000001"];
       const other = await vitrail("train", ...args, "--out", "others-run");

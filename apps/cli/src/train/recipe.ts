@@ -65,7 +65,7 @@ export const SETTINGS = {
   color_jitter: number(0),
   color_jitter_prob: share(),
   grayscale_prob: share(),
-  aa: text(),
+  aa: text(), // timm's grammar, or none
   train_interpolation: choice("random", "bilinear", "bicubic"),
   reprob: share(),
   remode: choice("const", "rand", "pixel"),

@@ -49,7 +49,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       onNote: reporter.note,
       onCheck: reporter.checking,
     });
-    const recipe = begun ? (asked as Resolved) : await resolved(asked, trainee, pictures, reporter.note);
+    const recipe = begun ? named(asked, trainee) : await resolved(asked, trainee, pictures, reporter.note);
     session = await openSession(recipe, trainee, pictures, engine, {
       onNote: reporter.note,
       onFeatures: reporter.features,
@@ -197,15 +197,7 @@ async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onN
   );
   const augmented = AUGMENTS.some((name) => asked[name] !== undefined && asked[name] !== 0);
   const picked = compatible(recipe, asked);
-  const all = {
-    seed: 0,
-    ...picked,
-    ...(augmented ? { no_aug: false } : {}),
-    ...asked,
-    model: trainee.spec.name,
-    weights: trainee.weights ?? "none",
-    img_size: imgSize,
-  } as Resolved;
+  const all = named({ seed: 0, ...picked, ...(augmented ? { no_aug: false } : {}), ...asked }, trainee);
   if (asked.batch_size !== undefined && asked.batch_size > pictures.train.length) {
     throw new UserError(
       `batch_size ${asked.batch_size} is more than the ${pictures.train.length} training pictures; give a smaller one`,
@@ -214,6 +206,11 @@ async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onN
   const own = Object.keys(picked).filter((name) => asked[name as keyof Recipe] === undefined);
   if (own.length > 0) onNote(`picked for ${pictures.train.length} pictures: ${reason}`);
   return all;
+}
+
+/** With the names that a run keeps, whatever model and weights were called: the same command goes on with it. */
+function named(recipe: Recipe, { spec, weights = "none", preprocess }: Trainee): Resolved {
+  return { ...recipe, model: spec.name, weights, img_size: preprocess.inputSize[1] } as Resolved;
 }
 
 /** Of what was picked, all that still makes sense beside what is asked for. */

@@ -311,7 +311,7 @@ function trainTransformOf(recipe: Recipe, { inputSize, mean, std }: Preprocess):
     colorJitter: recipe.color_jitter,
     colorJitterProb: recipe.color_jitter_prob,
     grayscaleProb: recipe.grayscale_prob,
-    autoAugment: recipe.aa,
+    autoAugment: recipe.aa === "none" ? undefined : recipe.aa,
     reProb: recipe.reprob,
     reMode: recipe.remode,
     reCount: recipe.recount,

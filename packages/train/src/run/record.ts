@@ -18,7 +18,7 @@ import { writeFailed } from "./whole-file.ts";
 /** Files for people. */
 export const RECORD_FILES = {
   events: "events.out.tfevents.vitrail",
-  /** A line an epoch: seconds and images a second. */
+  /** A line an epoch: its seconds, how many images it trained on, what computed. */
   timing: "timing.jsonl",
   evaluation: "evaluation.json",
   wrong: "wrong",
@@ -43,8 +43,10 @@ export function recordRun(
   let began = performance.now();
   let images = 0;
   let imagesBefore = 0;
+  let engine: string | undefined;
   return {
-    onStart({ progress }) {
+    onStart({ progress, engine: report }) {
+      engine = report.provider ? `${report.engine} (${report.provider})` : report.engine;
       events = openEventFile(path, { lastStep: progress.updates });
       began = performance.now();
     },
@@ -78,7 +80,7 @@ export function recordRun(
       });
       events?.sync();
       const seconds = (performance.now() - began) / 1000;
-      const line = { epoch, seconds: round(seconds), images: images - imagesBefore };
+      const line = { epoch, seconds: round(seconds), images: images - imagesBefore, engine };
       append(run.path(RECORD_FILES.timing), `${JSON.stringify(line)}\n`);
       began = performance.now();
       imagesBefore = images;
