@@ -52,7 +52,9 @@ function createHandlers({ load, create }) {
       carries = request.carry ?? {};
       // A training step runs as its passes left it: joined nodes would share BatchNorm's buffers (passes/batch-norm-training.ts).
       const graphOptimizationLevel = request.carry ? "disabled" : "all";
-      session = await create(ort, request, { graphOptimizationLevel, ...loaded.options });
+      // Second moments of small gradients are below 1e-38, where an addition takes a hundred times as long.
+      const extra = request.carry ? { session: { set_denormal_as_zero: "1" } } : {};
+      session = await create(ort, request, { graphOptimizationLevel, extra, ...loaded.options });
       state = toTensors(request.initial ?? {});
       // onnxruntime-web leaves a given output unwritten, without an error.
       preallocates = request.engine === "ort";

@@ -18,6 +18,7 @@ import {
   variableGrads,
   where,
 } from "@vitrail/tensor";
+import { apart, bundle, join } from "./bundles.ts";
 import { JitError } from "./errors.ts";
 import type { InputSpec } from "./trace.ts";
 
@@ -32,6 +33,8 @@ export interface StepOptimizer {
   readonly lr: number;
   readonly slots: readonly string[];
   readonly groupOf: (name: string, shape: readonly number[]) => object;
+  /** A value's update depends on that value's own gradient and slots only: several parameters may be updated as one. */
+  readonly pointwise?: boolean;
   scalars(step: number, lr: number, group: object): Readonly<Record<string, number>>;
   update(
     parameter: Tensor,
@@ -174,34 +177,46 @@ export function runStep(
     },
     trained.map(({ variable }) => variable),
   );
-  const used = trained.filter(({ variable }) => grads[variable.name]);
+  const used = trained
+    .filter(({ variable }) => grads[variable.name])
+    .map((entry) => ({ ...entry, shape: entry.variable.shape }));
   const scalar = (name: keyof StepNumbers) => given[name] as Tensor;
-  const gradients = used.map(({ name, variable }) => {
-    const gradient = grads[variable.name] as Tensor;
-    if (!shape.accumulate) return gradient;
-    return add(mul(given[slotName(SUM, name)] as Tensor, scalar("keep")), mul(gradient, scalar("share")));
+  const bundles = bundle(used, optimizer.pointwise ?? false).map((entries) => {
+    const slot = (of: string) => join(entries.map(({ name }) => given[slotName(of, name)] as Tensor));
+    const own = join(entries.map(({ variable }) => grads[variable.name] as Tensor));
+    const gradient = shape.accumulate ? add(mul(slot(SUM), scalar("keep")), mul(own, scalar("share"))) : own;
+    return { entries, slot, gradient };
   });
   /** What the optimiser says, where it is its turn. */
   const chosen = (next: Tensor, before: Tensor): Tensor =>
     shape.accumulate ? where(scalar("apply"), next, before) : next;
-  const total = gradients.map((g) => sum(square(g)) as Tensor).reduce((a, b) => add(a, b));
+  const total = bundles.map(({ gradient }) => sum(square(gradient)) as Tensor).reduce((a, b) => add(a, b));
   const norm = sqrt(total);
   // torch's clip_grad_norm_: never enlarges; an infinite bound leaves everything as it is.
   const factor = minimum(div(scalar("clip"), add(norm, 1e-6)), 1);
   const logits = answer as unknown as Tensor;
   const outputs: Record<string, Tensor> = { loss: value, gradNorm: norm, logits: clone(logits) };
   logits.dispose();
-  used.forEach(({ name, variable, group }, i) => {
+  for (const { entries, slot, gradient } of bundles) {
+    const { group } = entries[0] as (typeof entries)[number];
     const scalars = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(group, s)] as Tensor]);
-    const slots = optimizer.slots.map((s): [string, Tensor] => [s, given[slotName(s, name)] as Tensor]);
-    const gradient = mul(gradients[i] as Tensor, factor);
-    const next = optimizer.update(variable, gradient, Object.fromEntries(slots), Object.fromEntries(scalars));
-    outputs[nextName(parameterName(name))] = chosen(next.parameter, variable);
-    for (const [slot, before] of slots) {
-      outputs[nextName(slotName(slot, name))] = chosen(next.slots[slot] as Tensor, before);
-    }
-    if (shape.accumulate) outputs[nextName(slotName(SUM, name))] = gradients[i] as Tensor;
-  });
+    const slots = optimizer.slots.map((s): [string, Tensor] => [s, slot(s)]);
+    const parameter = join(entries.map(({ variable }) => variable));
+    const next = optimizer.update(
+      parameter,
+      mul(gradient, factor),
+      Object.fromEntries(slots),
+      Object.fromEntries(scalars),
+    );
+    const put = (joined: Tensor, nameOf: (name: string) => string): void => {
+      apart(joined, entries).forEach((part, i) => {
+        outputs[nextName(nameOf((entries[i] as (typeof entries)[number]).name))] = part;
+      });
+    };
+    put(chosen(next.parameter, parameter), parameterName);
+    for (const [s, before] of slots) put(chosen(next.slots[s] as Tensor, before), (name) => slotName(s, name));
+    if (shape.accumulate) put(gradient, (name) => slotName(SUM, name));
+  }
   const first = shape.scalarNames.map((s): [string, Tensor] => [s, given[scalarName(0, s)] as Tensor]);
   for (const { name, variable, slots } of shape.entries) {
     const next = updates.get(variable);

@@ -35,6 +35,7 @@ export function adamW({
     lr,
     slots: ["exp_avg", "exp_avg_sq"],
     groupOf,
+    pointwise: true,
     scalars(step, rate, group) {
       const own = rate * (group.lrScale ?? 1);
       const rootCorrection = Math.sqrt(1 - beta2 ** step);

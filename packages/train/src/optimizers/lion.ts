@@ -32,6 +32,7 @@ export function lion({
     lr,
     slots: ["exp_avg"],
     groupOf,
+    pointwise: !caution,
     scalars(_step, base, group) {
       const rate = base * (group.lrScale ?? 1);
       return { rate, keep: 1 - rate * (group.weightDecay ?? weightDecay) };

@@ -23,6 +23,11 @@ export interface Optimizer {
   /** Names of what it remembers of each parameter; all start at zero. torch's names. */
   readonly slots: readonly string[];
   readonly groupOf: GroupOf;
+  /**
+   * A value's update depends on that value's own gradient and slots only, not on the rest of its parameter: a step may
+   * then update several parameters as one. Default false.
+   */
+  readonly pointwise?: boolean;
   /** The numbers of step `step` (from 1), in double precision, as torch computes them. */
   scalars(step: number, lr: number, group: Group): Readonly<Record<string, number>>;
   /** One parameter's next value and slots. */

@@ -35,6 +35,7 @@ export function sgd({
     lr,
     slots: momentum === 0 ? [] : ["momentum_buffer"],
     groupOf,
+    pointwise: true,
     scalars: (step, rate, group) => ({
       rate: rate * (group.lrScale ?? 1),
       decay: group.weightDecay ?? weightDecay,
