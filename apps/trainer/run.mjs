@@ -9,7 +9,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse, parseDocument } from "yaml";
+import { parse, stringify } from "yaml";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
@@ -56,11 +56,17 @@ async function record(seconds) {
     cores: cpus().length,
     ...(changed.length > 0 ? { options: changed.join(" ") } : {}),
   };
-  const document = parseDocument(readFileSync(file, "utf8"));
-  if (document.has("obtained")) document.addIn(["obtained"], document.createNode(entry));
-  else document.set("obtained", document.createNode([entry]));
-  writeFileSync(file, document.toString({ lineWidth: 0 }));
+  writeFileSync(file, withEntry(readFileSync(file, "utf8"), entry));
   console.log(`${file}: ${entry.score} of ${entry.of}, written down`);
+}
+
+/** The text with one more entry of `obtained`, its last key; everything else stays as people wrote it. */
+function withEntry(text, entry) {
+  const keys = Object.keys(parse(text) ?? {});
+  const added = stringify([entry]).replace(/^(?=.)/gm, "  ");
+  if (!keys.includes("obtained")) return `${text.trimEnd()}\n\nobtained:\n${added}`;
+  if (keys.at(-1) === "obtained") return `${text.trimEnd()}\n${added}`;
+  throw new Error(`${file}: "obtained" must be its last key, found ${keys.at(-1)} after it; the run is in ${out}`);
 }
 
 /** The result on the data's own test pictures, where the run was judged by others. */

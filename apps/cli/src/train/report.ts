@@ -155,7 +155,7 @@ function from({ weights, mode }: Resolved): string {
 function summary({ epochs, batch_size, grad_accum_steps = 1, opt, lr, img_size, aa, mixup, cutmix }: Resolved): string {
   const batch = grad_accum_steps > 1 ? `${batch_size} × ${grad_accum_steps}` : batch_size;
   const mixed = mixup || cutmix ? ", mixed pictures" : "";
-  return `${epochs} epochs in batches of ${batch}, ${img_size} pixels, ${opt} at ${lr}${aa && aa !== "none" ? `, ${aa}` : ""}${mixed}`;
+  return `${epochs} epoch${epochs === 1 ? "" : "s"} in batches of ${batch}, ${img_size} pixels, ${opt} at ${lr}${aa && aa !== "none" ? `, ${aa}` : ""}${mixed}`;
 }
 
 function some(names: readonly string[]): string {
