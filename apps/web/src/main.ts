@@ -1,5 +1,10 @@
-/** The page: takes a photo, hands its bytes to the worker, shows the answer as bars. */
-import type { Ask, Prediction, Tell } from "./protocol.ts";
+/** The page: takes a photo or a model, hands it to a worker, shows the answer as bars. */
+import { about } from "./about.ts";
+import { barsOf } from "./bars.ts";
+import { type Dropped, dropped } from "./dropped.ts";
+import { type Model, startModel } from "./model.ts";
+import { isOfModel, modelFiles } from "./model-files.ts";
+import type { Choice, Prediction, Ready, Tell } from "./protocol.ts";
 
 function element<T extends HTMLElement>(id: string): T {
   const found = document.getElementById(id);
@@ -15,55 +20,158 @@ const answer = element<HTMLElement>("answer");
 const title = element<HTMLHeadingElement>("answer-title");
 const doubt = element<HTMLParagraphElement>("doubt");
 const bars = element<HTMLOListElement>("bars");
+const own = element<HTMLInputElement>("own");
+const box = element<HTMLButtonElement>("box");
+const modelStatus = element<HTMLParagraphElement>("model-status");
 
-let asked = 0;
-let ready = false;
-let waiting: File | undefined;
+/** The model that answers. */
+let running: Model | undefined;
+/** The one that will in its place, once it is ready. */
+let opening: Model | undefined;
 let labels: readonly string[] = [];
-
-const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-worker.addEventListener("message", ({ data }: MessageEvent<Tell>) => {
-  if (data.kind === "ready") {
-    ready = true;
-    labels = data.labels;
-    element("about").textContent =
-      `The model is a ResNet-20 that knows ${labels.length} things: ${labels.join(", ")}. It runs on ${data.backend}.`;
-    document.body.dataset.backend = data.backend;
-    say("Ready.");
-    if (waiting) void ask(waiting);
-  } else if (data.kind === "failed") say(data.message, true);
-  else if (data.id !== asked)
-    return; // a later photo was chosen meanwhile
-  else if (data.kind === "error") fail(data.message);
-  else show(data.known, data.predictions);
-});
-worker.addEventListener("error", (event) => say(`The model could not be started: ${event.message}`, true));
+/** The newest photo, and whether it still waits for a model. */
+let photo: File | undefined;
+let waiting = false;
+let asked = 0;
 
 function say(text: string, bad = false): void {
   status.textContent = text;
   status.classList.toggle("bad", bad);
 }
 
+function sayOfModel(text: string, bad = false): void {
+  modelStatus.textContent = text;
+  modelStatus.classList.toggle("bad", bad);
+}
+
+/** Opens a model; the one that runs goes on until the new one is ready. */
+function open(choice: Choice, name: string): void {
+  opening?.stop();
+  const model = startModel(choice, (told) => {
+    if (model === opening || model === running) hear(model, told); // else it was stopped meanwhile
+  });
+  opening = model;
+  box.hidden = choice.kind === "box";
+  (running ? sayOfModel : say)(`Loading ${name}…`);
+}
+
+function hear(model: Model, told: Tell): void {
+  if (told.kind === "ready") ready(model, told);
+  else if (told.kind === "progress")
+    (running ? sayOfModel : say)(`Loading the model… ${Math.round(100 * told.part)} %`);
+  else if (told.kind === "failed") failed(model, told.message);
+  else if (told.id !== asked)
+    return; // a later photo was chosen meanwhile
+  else if (told.kind === "error") fail(told.message);
+  else show(told.known, told.predictions);
+}
+
+function ready(model: Model, told: Ready): void {
+  const first = running === undefined;
+  running?.stop();
+  running = model;
+  opening = undefined;
+  labels = told.labels;
+  element("about").textContent = about(model.choice, told);
+  element("which").textContent = model.choice.kind === "box" ? "a small ResNet" : `a ${told.name}`;
+  document.body.dataset.backend = told.backend;
+  document.body.dataset.model = told.name;
+  sayOfModel(first ? "" : `${model.choice.kind === "box" ? "The model in the box" : "Your model"} answers now.`);
+  if (photo) ask();
+  else say("Ready.");
+}
+
+function failed(model: Model, message: string): void {
+  if (model === running) {
+    fail(`The model has stopped: ${message}`);
+  } else if (running) {
+    model.stop();
+    settle(running);
+    sayOfModel(message, true);
+  } else {
+    model.stop();
+    opening = undefined;
+    say(`The model could not be loaded: ${message}`, true);
+  }
+}
+
+/** Nothing is being opened any more: the model that runs answers what waited. */
+function settle({ choice }: Model): void {
+  opening = undefined;
+  box.hidden = choice.kind === "box";
+  if (waiting) ask();
+}
+
+/** The model in the box: at once, where it never stopped. */
+function backToBox(): void {
+  forgetAddress();
+  if (running?.choice.kind === "box") {
+    opening?.stop();
+    settle(running);
+    sayOfModel("");
+  } else open({ kind: "box" }, "the model in the box");
+}
+
+function openFiles({ files, folder }: Dropped): void {
+  try {
+    const name = folder ?? "your files";
+    const choice = { kind: "files", name, files: modelFiles(files, folder) } as const;
+    forgetAddress();
+    open(choice, name);
+  } catch (error) {
+    sayOfModel((error as Error).message, true);
+  }
+}
+
+/** What `?weights=` says: the address of a folder, relative to the page, or `hf-hub:` and a name on the hub. */
+function openAddress(given: string): void {
+  element("which").textContent = "the model asked for";
+  const url = URL.canParse(given, location.href) ? new URL(given, location.href) : undefined;
+  if (url && /^(https?|hf-hub):$/.test(url.protocol)) {
+    open({ kind: "address", weights: url.href }, "the model");
+  } else {
+    box.hidden = false;
+    say(
+      `The model could not be loaded: ?weights= is ${JSON.stringify(given)}, expected the address of its folder`,
+      true,
+    );
+  }
+}
+
+/** A reload is to give what the user chose last, not what the address asked for before. */
+function forgetAddress(): void {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("weights")) return;
+  url.searchParams.delete("weights");
+  history.replaceState(null, "", url);
+}
+
+function look(chosen: File): void {
+  photo = chosen;
+  if (preview.src) URL.revokeObjectURL(preview.src);
+  preview.src = URL.createObjectURL(chosen);
+  preview.alt = chosen.name;
+  preview.hidden = false;
+  ask();
+}
+
+/** Shows the newest photo to the model, as soon as there is one. */
+function ask(): void {
+  if (!photo) return;
+  const { name } = photo;
+  const id = ++asked;
+  answer.hidden = true;
+  waiting = opening !== undefined || running === undefined;
+  if (!waiting) {
+    say(`Looking at ${name}…`);
+    running?.ask(id, photo).catch((error: Error) => fail(`${name} cannot be read: ${error.message}`));
+  } else if (opening) say(`Looking at ${name} as soon as the model is there…`);
+  else say("There is no model: choose one of your own, or the one in the box.", true);
+}
+
 function fail(message: string): void {
   answer.hidden = true;
   say(message, true);
-}
-
-async function ask(photo: File): Promise<void> {
-  waiting = undefined;
-  const id = ++asked;
-  answer.hidden = true;
-  say(`Looking at ${photo.name}…`);
-  if (preview.src) URL.revokeObjectURL(preview.src);
-  preview.src = URL.createObjectURL(photo);
-  preview.alt = photo.name;
-  preview.hidden = false;
-  if (!ready) {
-    waiting = photo;
-    return;
-  }
-  const bytes = await photo.arrayBuffer();
-  worker.postMessage({ id, name: photo.name, bytes } satisfies Ask, [bytes]);
 }
 
 function show(known: boolean, predictions: readonly Prediction[]): void {
@@ -72,28 +180,7 @@ function show(known: boolean, predictions: readonly Prediction[]): void {
   title.textContent = known ? `It looks like: ${best.label}` : "It looks like none of the things I know";
   doubt.hidden = known;
   doubt.textContent = `The nearest would be “${best.label}”, but the picture is unlike the ${labels.length} things that this model was taught.`;
-  bars.replaceChildren(
-    ...predictions.map(({ label, probability }) => {
-      const percent = `${(100 * probability).toFixed(1)} %`;
-      const row = document.createElement("li");
-      const name = document.createElement("span");
-      name.textContent = label;
-      const track = document.createElement("span");
-      track.className = "track";
-      track.setAttribute("aria-hidden", "true");
-      const fill = document.createElement("span");
-      fill.className = "fill";
-      fill.style.width = `${100 * probability}%`;
-      track.append(fill);
-      const share = document.createElement("span");
-      share.className = "share";
-      share.textContent = percent;
-      row.dataset.label = label;
-      row.dataset.probability = String(probability);
-      row.append(name, track, share);
-      return row;
-    }),
-  );
+  bars.replaceChildren(...barsOf(predictions));
   answer.hidden = false;
   say(
     known
@@ -102,13 +189,27 @@ function show(known: boolean, predictions: readonly Prediction[]): void {
   );
 }
 
+/** A photo, or a model: their names tell. */
+function take(given: Dropped): void {
+  if (given.folder !== undefined || given.files.some(isOfModel)) openFiles(given);
+  else if (given.files[0]) look(given.files[0]);
+}
+
 preview.addEventListener("error", () => {
   preview.hidden = true; // the worker says what is wrong with the file
 });
+// Emptied at once, so that the same files can be chosen again: mended, or after others were dropped.
 file.addEventListener("change", () => {
-  const photo = file.files?.[0];
-  if (photo) void ask(photo);
+  const chosen = file.files?.[0];
+  file.value = "";
+  if (chosen) look(chosen);
 });
+own.addEventListener("change", () => {
+  const files = [...(own.files ?? [])];
+  own.value = "";
+  if (files.length > 0) openFiles({ files });
+});
+box.addEventListener("click", backToBox);
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
@@ -116,15 +217,22 @@ for (const kind of ["dragenter", "dragover"]) {
   });
 }
 document.addEventListener("dragleave", () => drop.classList.remove("over"));
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  const photo = event.dataTransfer?.files[0];
-  if (photo) void ask(photo);
-  else say("That was not a file: drop a photo from your computer.", true);
+  const { dataTransfer } = event;
+  if (!dataTransfer?.files.length) return say("That was not a file: drop a photo from your computer.", true);
+  try {
+    take(await dropped(dataTransfer));
+  } catch (error) {
+    say(`What was dropped cannot be read: ${(error as Error).message}`, true);
+  }
 });
 document.addEventListener("paste", (event) => {
-  const photo = event.clipboardData?.files[0];
-  if (photo) void ask(photo);
+  take({ files: [...(event.clipboardData?.files ?? [])] });
 });
 element<HTMLFormElement>("form").addEventListener("submit", (event) => event.preventDefault());
+
+const weights = new URLSearchParams(location.search).get("weights");
+if (weights) openAddress(weights);
+else open({ kind: "box" }, "the model");

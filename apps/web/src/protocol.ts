@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. */
+/** What the page and its workers say to each other. */
 export interface Prediction {
   readonly label: string;
   readonly index: number;
@@ -6,14 +6,44 @@ export interface Prediction {
   readonly probability: number;
 }
 
+/** Which model: the one in the box, files of the user's own, or what the page's address asks for. */
+export type Choice =
+  | { readonly kind: "box" }
+  | {
+      readonly kind: "files";
+      /** What to call them: a folder's name, where one was dropped. */
+      readonly name: string;
+      /** By the names that a weights folder has. */
+      readonly files: ReadonlyMap<string, File>;
+    }
+  | { readonly kind: "address"; readonly weights: string };
+
+/** The first message to a worker that opens another model than the box's. */
+export interface Open {
+  readonly kind: "open";
+  readonly choice: Exclude<Choice, { readonly kind: "box" }>;
+}
+
 export interface Ask {
+  readonly kind: "ask";
   readonly id: number;
   readonly name: string;
   readonly bytes: ArrayBuffer;
 }
 
+export interface Ready {
+  readonly kind: "ready";
+  /** The model's name, e.g. `resnet20_cifar`. */
+  readonly name: string;
+  readonly backend: string;
+  readonly reason: string;
+  readonly labels: readonly string[];
+}
+
 export type Tell =
-  | { readonly kind: "ready"; readonly backend: string; readonly reason: string; readonly labels: readonly string[] }
+  | Ready
+  /** Of a model that is fetched: how much of a file is there, 0 to 1. */
+  | { readonly kind: "progress"; readonly part: number }
   | { readonly kind: "failed"; readonly message: string }
   | {
       readonly kind: "answer";

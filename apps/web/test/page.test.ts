@@ -1,13 +1,17 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClassifier } from "@vitrail/classify";
 import { resnet20_cifar } from "@vitrail/resnet";
+import { vit_tiny_patch16_224, vitModels } from "@vitrail/vit";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumArgs, chromiumPath } from "./chromium.ts";
+import { runFolder } from "./run-folder.ts";
 
 const executablePath = chromiumPath();
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -99,5 +103,217 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
     expect(await page.textContent("#status")).toMatch(/cat/);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true });
+  });
+
+  describe("a model of the user's own", () => {
+    const tiny = { size: 32, blocks: 1, width: 4 };
+    let runs: string;
+    let shapes: string;
+
+    beforeAll(async () => {
+      // Under what is served, so that the page's own server has them too.
+      runs = join(folder, "runs");
+      shapes = await runFolder(join(runs, "shapes"), resnet20_cifar, ["circle", "square", "triangle"], tiny);
+      await page.goto(address);
+      await box();
+    });
+
+    const parts = (run: string) => [join(run, "config.json"), join(run, "model.safetensors")];
+    const box = () => page.waitForSelector('body[data-model="resnet20_cifar"][data-backend]', { timeout: 60_000 });
+    /** What the page says, once it says something else than that it is at work. */
+    async function said(id: string): Promise<string> {
+      const text = await page.waitForFunction(
+        (name) =>
+          /^(?!Loading)./.test(document.getElementById(name)?.textContent ?? "") &&
+          document.getElementById(name)?.textContent,
+        id,
+        { timeout: 60_000 },
+      );
+      return String(await text.jsonValue());
+    }
+    /** Waits until the page says of its model what begins so. */
+    const describes = (start: string, where = page) =>
+      where.waitForFunction((text) => document.getElementById("about")?.textContent?.startsWith(text), start, {
+        timeout: 60_000,
+      });
+    /** As from a file manager: a folder can be given no other way. */
+    async function drop(...files: string[]): Promise<void> {
+      const session = await page.context().newCDPSession(page);
+      for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+        const data = { items: [], files, dragOperationsMask: 1 };
+        await session.send("Input.dispatchDragEvent", { type, x: 200, y: 200, data });
+      }
+      await session.detach();
+    }
+    async function same(there: Record<string, number>, run: string, photo: string, bound = 1e-3): Promise<void> {
+      const models = { resnet20_cifar, ...vitModels };
+      const classifier = await createClassifier({ models, weights: run });
+      try {
+        const here = await classifier.classify(photo, { top: 5 });
+        expect(Object.keys(there)).toEqual(here.map(({ label }) => label));
+        for (const { label, probability } of here) {
+          expect(Math.abs((there[label] as number) - probability)).toBeLessThan(bound);
+        }
+      } finally {
+        await classifier.dispose();
+      }
+    }
+
+    test("is chosen by its two files, answers with its labels, and gives way to the model in the box", async () => {
+      const before = foreign.length;
+      expect(await page.isVisible("#box")).toBe(false);
+      await look(`${photos}chelsea.png`);
+      await page.setInputFiles("#own", parts(shapes));
+      expect(await said("model-status")).toBe("Your model answers now.");
+      // The photo that is there is shown to the new model at once.
+      await page.waitForSelector('#bars li[data-label="circle"]');
+      expect(await page.textContent("#about")).toBe(
+        "Your own model, a resnet20_cifar from your files, knows 3 things: circle, square, triangle. It runs on ONNX Runtime.",
+      );
+      await same(await look(`${photos}chelsea.png`), shapes, `${photos}chelsea.png`);
+      await page.click("#box");
+      await page.waitForSelector('#bars li[data-label="cat"]');
+      expect(await page.textContent("#about")).toMatch(/^The model in the box, a ResNet-20, knows 10 things: airplane/);
+      expect(await page.isVisible("#box")).toBe(false);
+      // The way back is there before the model is; the photo that waits for it is not lost.
+      await page.setInputFiles("#own", parts(shapes));
+      await page.setInputFiles("#file", `${photos}rocket.jpg`);
+      await page.click("#box");
+      await page.waitForSelector('#answer:not([hidden]) #bars li[data-label="airplane"]');
+      expect(await page.textContent("#about")).toMatch(/^The model in the box/);
+      expect(foreign.length).toBe(before);
+    });
+
+    test("is dropped as a folder, or as files beside a photo's place", async () => {
+      await drop(shapes);
+      await describes("Your own model, a resnet20_cifar from shapes, knows 3 things: circle");
+      await page.click("#box");
+      await describes("The model in the box");
+      await drop(...parts(shapes));
+      await describes("Your own model, a resnet20_cifar from your files");
+      await drop(`${photos}chelsea.png`);
+      await page.waitForSelector('#preview[alt="chelsea.png"]');
+      await same(await look(`${photos}rocket.jpg`), shapes, `${photos}rocket.jpg`, 0.1);
+    });
+
+    test("what is no model gets one line that says why, and the model that runs goes on", async () => {
+      const bad = join(runs, "bad");
+      const write = async (config: unknown, model: Uint8Array | string) => {
+        await mkdir(bad, { recursive: true });
+        await writeFile(join(bad, "config.json"), typeof config === "string" ? config : JSON.stringify(config));
+        await writeFile(join(bad, "model.safetensors"), model);
+      };
+      const config = JSON.parse(await readFile(join(shapes, "config.json"), "utf8"));
+      const model = await readFile(join(shapes, "model.safetensors"));
+      const error = async (given: () => Promise<void>) => {
+        await page.evaluate("document.getElementById('model-status').textContent = ''");
+        await given();
+        const text = await said("model-status");
+        expect(await page.getAttribute("#model-status", "class")).toBe("bad");
+        expect(text).not.toContain("files.invalid");
+        return text;
+      };
+      const choose = (...paths: string[]) => error(() => page.setInputFiles("#own", paths));
+      const folder = () => error(() => drop(bad));
+
+      expect(await choose(join(shapes, "config.json"))).toBe(
+        "There is no model.safetensors among the files: a model is config.json and model.safetensors together, choose them at once",
+      );
+      expect(await choose(`${photos}chelsea.png`)).toMatch(/^There is no config\.json and no model\.safetensors among/);
+      expect(await error(() => drop(runs))).toMatch(/^runs holds no config\.json and no model\.safetensors:/);
+      await write("{ architecture", model);
+      expect(await folder()).toMatch(/^config\.json is no JSON, it begins "{ architecture"/);
+      await write({ ...config, architecture: "resnet19" }, model);
+      expect(await folder()).toMatch(
+        /^config\.json of bad names the architecture "resnet19", .*did you mean resnet18.*Known are .*vit_tiny_patch16_224/,
+      );
+      await write({ ...config, architecture: "constructor" }, model);
+      expect(await folder()).toMatch(/"constructor".*Known are resnet18/);
+      await write({ ...config, label_names: ["circle"] }, model);
+      expect(await folder()).toMatch(/^config\.json: "label_names" is "1 names", expected as many as num_classes, 3$/);
+      await write({ ...config, model_args: { blocks: 1, width: 8 } }, model);
+      expect(await folder()).toMatch(
+        /^the checkpoint does not fit the model \(\d+ problems\).*: parameter \S+: expected shape \[8.*\], found \[4.*\], and \d+ more$/,
+      );
+      await write({ ...config, model_args: { sides: 3 } }, model);
+      expect(await folder()).toMatch(/^resnet20_cifar: model_args: sides: expected one of blocks, width/);
+      await write(config, "<!doctype html><title>Log in</title>");
+      expect(await folder()).toMatch(/^model\.safetensors .*page/);
+      await write(config, model.subarray(0, model.length - 9));
+      expect(await folder()).toMatch(/model\.safetensors/);
+      await write(config, "");
+      expect(await folder()).toMatch(/^model\.safetensors: the file is empty/);
+      await rm(join(bad, "model.safetensors"));
+      await copyFile(join(shapes, "model.safetensors"), join(bad, "best.pth"));
+      expect(await folder()).toMatch(/^best\.pth is no safetensors file: "vitrail convert best\.pth --model NAME/);
+      await same(await look(`${photos}chelsea.png`), shapes, `${photos}chelsea.png`);
+      await page.click("#box");
+      await page.waitForSelector('#bars li[data-label="cat"]');
+    });
+
+    test("is opened from the address of its folder, here or where the server allows it", async () => {
+      const labels = ["left", "right"];
+      const wanted = { size: 24, img_size: 24, patch_size: 8, embed_dim: 32, depth: 2, num_heads: 2 };
+      const vit = await runFolder(join(runs, "vit"), vit_tiny_patch16_224, labels, wanted);
+      await page.goto(`${address}?weights=runs/vit`);
+      await page.waitForSelector('body[data-model="vit_tiny_patch16_224"]', { timeout: 60_000 });
+      expect(await page.textContent("#about")).toBe(
+        `The model from ${address}runs/vit, a vit_tiny_patch16_224, knows 2 things: left, right. It runs on ONNX Runtime.`,
+      );
+      await same(await look(`${photos}chelsea.png`), vit, `${photos}chelsea.png`);
+
+      const refused = async () => {
+        await page.waitForSelector("#status.bad");
+        return page.textContent("#status");
+      };
+      await mkdir(join(runs, "bare"));
+      await copyFile(join(vit, "model.safetensors"), join(runs, "bare", "model.safetensors"));
+      const allowed = { "access-control-allow-origin": "*" };
+      const elsewhere = createServer(async ({ url = "" }, response) => {
+        const found = await readFile(join(runs, url.replace(/^\/\w+/, ""))).catch(() => undefined);
+        response.writeHead(found ? 200 : 404, url.startsWith("/open/") ? allowed : {}).end(found);
+      });
+      await new Promise<void>((done) => elsewhere.listen(0, "127.0.0.1", done));
+      const there = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+      try {
+        await page.goto(`${address}?weights=${encodeURIComponent(`${there}/open/shapes/`)}`);
+        await describes(`The model from ${there}/open/shapes/, a resnet20_cifar, knows 3 things`);
+        await page.goto(`${address}?weights=${there}/closed/shapes`);
+        expect(await refused()).toMatch(/^The model could not be loaded: .*cannot be fetched.*CORS/);
+        await page.goto(`${address}?weights=${there}/open/bare`);
+        expect(await refused()).toMatch(/bare has no config\.json that names its architecture, and a page cannot tell/);
+      } finally {
+        await new Promise((done) => elsewhere.close(done));
+      }
+
+      // Nothing runs: a photo is not lost, and the model in the box takes it.
+      await page.setInputFiles("#file", `${photos}chelsea.png`);
+      expect(await page.textContent("#status")).toMatch(/^There is no model/);
+      await page.click("#box");
+      await page.waitForSelector('#bars li[data-label="cat"]', { timeout: 60_000 });
+      expect(page.url()).toBe(address);
+
+      await page.goto(`${address}?weights=./runs/nowhere/`);
+      expect(await refused()).toContain("runs/nowhere/");
+      await page.goto(`${address}?weights=javascript:alert(1)`);
+      expect(await refused()).toMatch(/\?weights= is "javascript:alert\(1\)", expected the address of its folder/);
+    });
+
+    test("a first visit loads the code of one model; that of the others comes when one is asked for", async () => {
+      const scripts: string[] = [];
+      const fresh = await browser.newPage();
+      fresh.on("response", async (response) => {
+        if (response.url().endsWith(".js")) scripts.push(await response.text());
+      });
+      const others = () => scripts.some((text) => text.includes("deit_base_patch16_384") || text.includes("a1h_in1k"));
+      await fresh.goto(address);
+      await fresh.waitForSelector("body[data-backend]", { timeout: 60_000 });
+      expect(scripts.length).toBeGreaterThan(2);
+      expect(others()).toBe(false);
+      await fresh.setInputFiles("#own", parts(shapes));
+      await describes("Your own model", fresh);
+      expect(others()).toBe(true);
+      await fresh.close();
+    });
   });
 });
