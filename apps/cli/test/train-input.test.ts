@@ -114,6 +114,21 @@ describe("pictures that are not as they should be", () => {
     );
   });
 
+  test("a run that goes on leaves out the same ones, also where another folder has pictures of such names", async () => {
+    for (const [path, bytes] of Object.entries(twoColours({ train: 4, val: 3 }))) {
+      const [split, ...rest] = path.split("/");
+      plant(join(work, split === "train" ? "flat" : "flat-val"), { [rest.join("/")]: bytes });
+    }
+    writeFileSync(join(work, "flat-val", "red", "1.png"), "no picture");
+    const begun = await train("flat", "--val", "flat-val", "--epochs", "2");
+    expect(begun.status, begun.stderr).toBe(0);
+    expect(begun.stderr).toMatch(/^ {2}red\/1\.png: /m);
+    writeFileSync(join(work, "flat-val", "red", "1.png"), coloured("red", 555)); // mended: still left out
+    const { status, stderr } = await vitrail("train", "--resume", "--out", begun.folder);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("on 8 pictures of 2 classes (blue, red), 5 to judge by");
+  });
+
   test("copies are said: within the training pictures, across the splits, under two classes", async () => {
     const files = twoColours({ train: 4, val: 3 });
     plant(join(work, "copies"), {

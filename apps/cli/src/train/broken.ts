@@ -4,25 +4,25 @@ import { UserError } from "../user-error.ts";
 /** What becomes of pictures that cannot be decoded. */
 export interface BrokenOptions {
   readonly onBad: "skip" | "fail";
-  /** Names of samples that are known to be bad: then none is looked at. */
-  readonly knownBad?: readonly string[] | undefined;
+  /** Of each split the names of samples that are known to be bad: then none is looked at. */
+  readonly knownBad?: readonly (readonly string[])[] | undefined;
   readonly onNote: (line: string) => void;
   /** While every picture is looked at. */
   readonly onCheck?: (done: number, of: number) => void;
 }
 
-/** Splits without what cannot be decoded, and the names of that; each is told, or ends the command. */
+/** Splits without what cannot be decoded, and its names by split; each is told, or ends the command. */
 export async function withoutBroken(
   splits: readonly Split[],
   { onBad, knownBad, onNote, onCheck }: BrokenOptions,
-): Promise<{ splits: Split[]; bad: string[] }> {
+): Promise<{ splits: Split[]; bad: string[][] }> {
   const total = splits.reduce((sum, { length }) => sum + length, 0);
   const kept: Split[] = [];
-  const bad: string[] = [];
+  const bad: string[][] = [];
   const reasons: string[] = [];
   let before = 0;
-  for (const split of splits) {
-    const known = new Set(knownBad);
+  for (const [i, split] of splits.entries()) {
+    const known = new Set(knownBad?.[i]);
     const found = knownBad
       ? Array.from({ length: split.length }, (_, index) => ({ index, name: split.nameOf(index), reason: "" })).filter(
           ({ name }) => known.has(name),
@@ -30,15 +30,15 @@ export async function withoutBroken(
       : await checkSamples(split, { onProgress: (done) => onCheck?.(before + done, total) });
     before += split.length;
     const out = new Set(found.map(({ index }) => index));
-    bad.push(...found.map(({ name }) => name));
+    bad.push(found.map(({ name }) => name));
     reasons.push(...found.map(reasonOf));
-    const left = Array.from({ length: split.length }, (_, i) => i).filter((i) => !out.has(i));
+    const left = Array.from({ length: split.length }, (_, index) => index).filter((index) => !out.has(index));
     kept.push(out.size === 0 ? split : subset(split, left));
   }
-  if (knownBad === undefined && bad.length > 0) {
+  if (knownBad === undefined && reasons.length > 0) {
     if (onBad === "fail") {
       throw new UserError(
-        `${bad.length} of ${total} pictures cannot be read (--on-bad skip goes on without them):${firstOf(reasons)
+        `${reasons.length} of ${total} pictures cannot be read (--on-bad skip goes on without them):${firstOf(reasons)
           .map((line) => `\n  ${line}`)
           .join("")}`,
       );

@@ -27,8 +27,8 @@ export interface Pictures {
   readonly classes: readonly string[];
   readonly train: Split;
   readonly val: Split;
-  /** By name: what cannot be decoded. */
-  readonly bad: readonly string[];
+  /** What cannot be decoded, by name: of training and of validation. */
+  readonly bad: readonly (readonly string[])[];
   /** Plain data that differs where the pictures do: what a run must go on with. */
   readonly identity: Readonly<Record<string, unknown>>;
   dispose(): Promise<void>;

@@ -59,7 +59,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
     run = await openRun({
       folder,
       ...session.run,
-      args: { recipe, pictures: { ...pictures.identity, left_out: pictures.bad } },
+      args: { recipe, pictures: { ...pictures.identity, left_out: { train: pictures.bad[0], val: pictures.bad[1] } } },
       config: configJson(trainee, session.model, pictures.classes, basename(resolve(folder))),
       environment: environmentOf(options, data, val),
       resume: options.resume ?? false,
@@ -252,7 +252,7 @@ interface Earlier {
   readonly recipe: Recipe;
   readonly data: string | undefined;
   readonly val: string | undefined;
-  readonly bad: readonly string[] | undefined;
+  readonly bad: readonly (readonly string[])[] | undefined;
 }
 
 /** What a run's folder says of it; undefined where nothing was begun there. */
@@ -263,14 +263,20 @@ function earlierRun(folder: string | undefined): Earlier | undefined {
   try {
     const { recipe, pictures } = parse(readFileSync(path, "utf8")) as {
       recipe: Record<string, unknown>;
-      pictures: { left_out?: string[] };
+      pictures: { left_out?: { train: string[]; val: string[] } };
     };
     const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as {
       data?: string;
       val?: string;
     }[];
     const { data, val } = places.at(-1) ?? {};
-    return { folder, recipe: checkRecipe(recipe, path), data, val, bad: pictures.left_out };
+    return {
+      folder,
+      recipe: checkRecipe(recipe, path),
+      data,
+      val,
+      bad: pictures.left_out && [pictures.left_out.train, pictures.left_out.val],
+    };
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${path} cannot be read (${(error as Error).message.split("\n")[0]}): is ${folder} a run?`);
