@@ -1,4 +1,5 @@
 import type { AxisWeights } from "./filters.ts";
+import { instantiate } from "./instantiate.ts";
 import { RESAMPLE_WASM } from "./resample-binary.ts";
 
 /** What wasm/resample.wat exports; addresses and lengths in bytes. */
@@ -36,13 +37,7 @@ const STRIP_BYTES = 2 ** 18;
 let kernels: Kernels | null | undefined;
 
 function load(): Kernels | null {
-  if (kernels !== undefined) return kernels;
-  try {
-    const bytes = Uint8Array.from(atob(RESAMPLE_WASM), (c) => c.charCodeAt(0));
-    kernels = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernels;
-  } catch {
-    kernels = null;
-  }
+  if (kernels === undefined) kernels = instantiate<Kernels>(RESAMPLE_WASM);
   return kernels;
 }
 

@@ -1,3 +1,4 @@
+import { instantiate } from "../instantiate.ts";
 import { AUGMENT_WASM } from "./binary.ts";
 
 /** What wasm/augment.as exports; addresses, numbers, and the six of a matrix. */
@@ -30,13 +31,7 @@ const ROOM = 64;
 let kernels: Kernels | null | undefined;
 
 function load(): Kernels | null {
-  if (kernels !== undefined) return kernels;
-  try {
-    const bytes = Uint8Array.from(atob(AUGMENT_WASM), (c) => c.charCodeAt(0));
-    kernels = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernels;
-  } catch {
-    kernels = null;
-  }
+  if (kernels === undefined) kernels = instantiate<Kernels>(AUGMENT_WASM);
   return kernels;
 }
 

@@ -1,4 +1,5 @@
 import type { Image, Region } from "../image.ts";
+import { instantiate } from "../instantiate.ts";
 import { exifOrientation } from "../orientation.ts";
 import { hasJpegEnd, jpegExif } from "../probe-jpeg.ts";
 import { JPEG_WASM } from "./binary.ts";
@@ -42,13 +43,7 @@ const ZIGZAG: readonly number[] = [
 let kernels: Kernels | null | undefined;
 
 function load(): Kernels | null {
-  if (kernels !== undefined) return kernels;
-  try {
-    const bytes = Uint8Array.from(atob(JPEG_WASM), (c) => c.charCodeAt(0));
-    kernels = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernels;
-  } catch {
-    kernels = null;
-  }
+  if (kernels === undefined) kernels = instantiate<Kernels>(JPEG_WASM);
   return kernels;
 }
 
