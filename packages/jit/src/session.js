@@ -6,6 +6,16 @@
 
 /** @typedef {{ type: string, dims: number[], data: Float32Array | Int32Array | Uint8Array }} Wire */
 
+/** How ONNX Runtime runs training steps. */
+const stepSettings = {
+  // As the passes left them: joined nodes would share BatchNorm's buffers (passes/batch-norm-training.ts).
+  graphOptimizationLevel: "disabled",
+  // One block for a whole run would come on top of the pieces of the first run, which are never given back.
+  enableMemPattern: false,
+  // Second moments of small gradients are below 1e-38, where an addition takes a hundred times as long.
+  extra: { session: { set_denormal_as_zero: "1" } },
+};
+
 /**
  * @param {object} platform
  * @param {(request: any) => Promise<{ ort: any, options: object }>} platform.load the runtime, and a session's options
@@ -16,12 +26,16 @@ function createHandlers({ load, create }) {
   let ort;
   /** @type {any} */
   let session;
-  /** Training state: its tensors now, and where the next step writes. @type {Record<string, any>} */
+  /** The second half of a training step, once the gradients are known to be finite (step-phases.ts). @type {any} */
+  let update;
+  /** Training state: its tensors now. @type {Record<string, any>} */
   let state = {};
-  /** @type {Record<string, any> | undefined} */
-  let spare;
+  /** Memory for state that cannot be written where it lies: the next step's, by turns. @type {Record<string, any>} */
+  let spare = {};
   /** State input -> output that holds its next value. @type {Record<string, string>} */
   let carries = {};
+  /** What the first half finds for the second. @type {Record<string, any>} */
+  let crossing = {};
   let preallocates = false;
 
   /** @param {Wire} wire */
@@ -39,6 +53,37 @@ function createHandlers({ load, create }) {
     return { value: outputs, transfer: Object.values(outputs).map(({ data }) => data.buffer) };
   }
 
+  /** Where outputs go: state to its place or to the spare one, what crosses to its own. @returns {Record<string, any>} */
+  const memory = () => {
+    const next = Object.entries(carries).map(([name, output]) => [output, spare[name] ?? state[name]]);
+    return { ...crossing, ...Object.fromEntries(next) };
+  };
+
+  /** Sets aside what a step writes to: state that is not written in place twice, and what its halves hand over. */
+  function setAside({ crossing: sizes, inPlace }) {
+    for (const name of Object.keys(carries)) {
+      const { type, data, dims } = state[name];
+      if (!inPlace.includes(name)) spare[name] = new ort.Tensor(type, new data.constructor(data.length), dims);
+    }
+    const carried = Object.values(carries);
+    for (const [name, dims] of Object.entries(sizes)) {
+      if (carried.includes(name)) continue;
+      const size = dims.reduce((n, d) => n * d, 1);
+      crossing[name] = new ort.Tensor("float32", new Float32Array(size), dims);
+    }
+  }
+
+  /** Runs one half of a step on what it takes of `tensors`; all its outputs by name. */
+  async function half(of, tensors) {
+    const feeds = Object.fromEntries(of.inputNames.map((name) => [name, tensors[name]]));
+    if (!preallocates) return of.run(feeds);
+    const places = memory();
+    const fetches = Object.fromEntries(of.outputNames.map((name) => [name, places[name] ?? null]));
+    const results = await of.run(feeds, fetches);
+    // A place holds the result; the tensor that the runtime returns for it is another object.
+    return Object.fromEntries(of.outputNames.map((name) => [name, places[name] ?? results[name]]));
+  }
+
   return {
     /** Loads the runtime only: a session comes later. */
     async warm(request) {
@@ -50,14 +95,17 @@ function createHandlers({ load, create }) {
       const loaded = await load(request);
       ort = loaded.ort;
       carries = request.carry ?? {};
-      // A training step runs as its passes left it: joined nodes would share BatchNorm's buffers (passes/batch-norm-training.ts).
-      const graphOptimizationLevel = request.carry ? "disabled" : "all";
-      // Second moments of small gradients are below 1e-38, where an addition takes a hundred times as long.
-      const extra = request.carry ? { session: { set_denormal_as_zero: "1" } } : {};
-      session = await create(ort, request, { graphOptimizationLevel, extra, ...loaded.options });
+      const settings = { ...(request.carry ? stepSettings : { graphOptimizationLevel: "all" }), ...loaded.options };
+      session = await create(ort, request, settings);
       state = toTensors(request.initial ?? {});
       // onnxruntime-web leaves a given output unwritten, without an error.
       preallocates = request.engine === "ort";
+      if (request.update) {
+        const { weights: _, ...rest } = request;
+        const half = { ...rest, model: request.update.model };
+        update = await create(ort, half, settings);
+        if (preallocates) setAside(request.update);
+      }
       return { value: undefined };
     },
 
@@ -67,29 +115,20 @@ function createHandlers({ load, create }) {
 
     /** One training step: state in, state out, and the rest of the outputs to the caller. */
     async step({ feeds, guard }) {
-      const inputs = toTensors(feeds);
-      const visible = session.outputNames.filter((name) => !Object.values(carries).includes(name));
-      const names = Object.entries(carries);
-      let results;
-      if (preallocates) {
-        // Two sets of buffers take turns: one tensor as input and output at once would be overwritten while it is read.
-        spare ??= Object.fromEntries(
-          names.map(([name]) => [name, new ort.Tensor(state[name].type, state[name].data.slice(), state[name].dims)]),
-        );
-        const fetches = Object.fromEntries(names.map(([name, output]) => [output, spare[name]]));
-        for (const name of visible) fetches[name] = null;
-        results = await session.run({ ...inputs, ...state }, fetches);
-      } else {
-        results = await session.run({ ...inputs, ...state });
-      }
-      const shown = Object.fromEntries(visible.map((name) => [name, results[name]]));
-      const finite = guard.every((name) => shown[name].data.every(Number.isFinite));
+      const tensors = { ...toTensors(feeds), ...state };
+      const found = await half(session, tensors);
+      const finite = guard.every((name) => found[name].data.every(Number.isFinite));
       if (finite) {
-        const before = Object.fromEntries(names.map(([name]) => [name, state[name]]));
-        const next = preallocates ? spare : Object.fromEntries(names.map(([name, output]) => [name, results[output]]));
-        spare = preallocates ? before : undefined;
-        state = { ...state, ...next };
+        const results = { ...found, ...(await half(update, { ...tensors, ...found })) };
+        for (const [name, output] of Object.entries(carries)) {
+          if (spare[name]) spare[name] = state[name];
+          state[name] = results[output];
+        }
       }
+      const hidden = new Set(Object.values(carries));
+      const shown = Object.fromEntries(
+        Object.entries(found).filter(([name]) => !hidden.has(name) && !name.startsWith("crossing.")),
+      );
       const { value, transfer } = reply(shown);
       return { value: { outputs: value, finite }, transfer };
     },
@@ -105,9 +144,12 @@ function createHandlers({ load, create }) {
 
     async close() {
       await session?.release();
+      await update?.release();
       session = undefined;
+      update = undefined;
       state = {};
-      spare = undefined;
+      spare = {};
+      crossing = {};
       return { value: undefined };
     },
   };

@@ -21,6 +21,7 @@ import {
   slotName,
   slotsOf,
 } from "./step-function.ts";
+import { splitStep } from "./step-phases.ts";
 import { eagerRuntime, type StepRuntime, streamOfStep, workerRuntime } from "./step-runtime.ts";
 import { type InputSpec, trace } from "./trace.ts";
 
@@ -123,7 +124,8 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
     graph.outputs.filter(({ name }) => name.startsWith("next.")).map(({ name }) => [name.slice("next.".length), name]),
   );
   const initial = await initialState(shape, graph, layout);
-  const { client, report } = await openSession(graph, options, { initial, carry });
+  const phases = splitStep(graph, "clip", carry);
+  const { client, report } = await openSession(phases.gradient, options, { initial, carry, phases });
   const runtime = client
     ? workerRuntime(client)
     : eagerRuntime(

@@ -15,6 +15,7 @@ import { fuseGelu, shareNormalCdf } from "./gelu.ts";
 import { fuseLayerNorm, fuseLayerNormTraining } from "./layer-norm.ts";
 import { assignLayouts } from "./layout.ts";
 import { dropUnusedPositions, foldPadding } from "./padding.ts";
+import { maskByResult } from "./relu-mask.ts";
 import { simplify } from "./simplify.ts";
 
 export interface OptimiseOptions {
@@ -40,6 +41,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   foldConstants(graph);
   if (training) {
     gatherFactors(graph);
+    maskByResult(graph);
     shareNormalCdf(graph);
     fuseLayerNormTraining(graph);
     sumByProduct(graph);

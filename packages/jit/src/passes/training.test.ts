@@ -134,3 +134,18 @@ test("batch normalisation is one node with memory of its own, its gradient an af
   expect(new Set(buffers).size).toBe(4);
   expect(buffers.every((v) => v?.producer)).toBe(true);
 });
+
+test("a ReLU's gradient looks at its result, whose operand need not be kept", async () => {
+  const f = (x: Tensor, dy: Tensor) => grads(((y: Tensor) => relu(mul(y, 2))) as never)([x], dy)[0] as Tensor;
+  const both = (x: Tensor, dy: Tensor) => ({ y: relu(mul(x, 2)), slope: f(x, dy) });
+  const graph = await same(
+    both,
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    training,
+  );
+  const mask = graph.nodes.find(({ op }) => op === "HardSigmoid");
+  expect(mask?.inputs[0]?.producer?.op).toBe("Relu");
+});

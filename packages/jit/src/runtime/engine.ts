@@ -6,6 +6,7 @@ import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
+import type { StepPhases } from "../step-phases.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
 import type { Runtime } from "./thread.ts";
@@ -53,6 +54,7 @@ export interface Opened {
 interface TrainingState {
   readonly initial: HostTensors;
   readonly carry: Readonly<Record<string, string>>;
+  readonly phases: StepPhases;
 }
 
 interface Candidate {
@@ -124,6 +126,14 @@ async function endSpare(): Promise<void> {
   await waiting?.client.close();
 }
 
+function trainingRequest({ initial, carry, phases }: TrainingState): Pick<OpenRequest, "initial" | "carry" | "update"> {
+  const { update, crossing, inPlace } = phases;
+  const sizes = Object.fromEntries(crossing.map(({ name, value }) => [name, value.shape]));
+  // An update has no constants but numbers.
+  const { model } = encodeOnnx(update, { inlineLimit: Number.POSITIVE_INFINITY });
+  return { initial, carry, update: { model: join(model), crossing: sizes, inPlace } };
+}
+
 async function start(
   engine: Runtime,
   provider: ProviderName,
@@ -141,9 +151,9 @@ async function start(
       ...choice,
       model,
       ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
-      ...state,
+      ...(state ? trainingRequest(state) : {}),
     };
-    const moved = [model.buffer, ...(request.weights ? [request.weights.buffer] : [])];
+    const moved = [model, request.weights, request.update?.model].flatMap((bytes) => bytes?.buffer ?? []);
     await client.request(request, moved);
     return client;
   } catch (error) {

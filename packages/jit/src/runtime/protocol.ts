@@ -28,6 +28,14 @@ export interface OpenRequest extends RuntimeChoice {
   readonly initial?: HostTensors;
   /** State input -> the output that is its next value. */
   readonly carry?: Readonly<Record<string, string>>;
+  /** The second half of a step (step-phases.ts). */
+  readonly update?: {
+    readonly model: Uint8Array;
+    /** Sizes of what the first half finds for it. */
+    readonly crossing: Readonly<Record<string, readonly number[]>>;
+    /** State whose next value is written where it lies. */
+    readonly inPlace: readonly string[];
+  };
 }
 
 export type Request =
@@ -35,7 +43,7 @@ export type Request =
   /** Loads the runtime, and nothing else. */
   | (RuntimeChoice & { readonly kind: "warm" })
   | { readonly kind: "run"; readonly feeds: HostTensors }
-  /** `guard`: outputs that must be finite, else the state stays as it was. */
+  /** `guard`: outputs of the first half that must be finite, else the state stays as it was. */
   | { readonly kind: "step"; readonly feeds: HostTensors; readonly guard: readonly string[] }
   | { readonly kind: "pull"; readonly names?: readonly string[] }
   | { readonly kind: "push"; readonly values: HostTensors }
