@@ -9,13 +9,14 @@ import { maxPool, poolInfo } from "./pooling.ts";
 function maxPoolGrad(call: KernelCall): Value {
   const { g } = call;
   const [dy, input] = [operand(call, "dy"), operand(call, "input")];
-  const { indices } = maxPool(call, input);
-  const shape = nchw(input.shape);
+  const { indices, source, pads } = maxPool(call, input);
+  const shape = nchw(source.shape);
   const zeros = expand(g, g.scalar(0), [sizeOf(shape)]);
   const [at, slopes] = [indices, toNchw(g, dy)].map((v) => reshape(g, v, [sizeOf(v.shape)])) as [Value, Value];
   const attrs = { axis: 0, reduction: "add" };
   const flat = g.add("ScatterElements", [zeros, at, slopes], attrs, [sizeOf(shape)]);
-  return toNhwc(g, reshape(g, flat, shape));
+  // Of the padding, nothing was ever the greatest; what follows cuts it away again.
+  return pad(g, toNhwc(g, reshape(g, flat, shape)), pads, 0);
 }
 
 /** `x` with `gap` zeros after each row and column but the last: stride's holes. [N, C, h, w] */

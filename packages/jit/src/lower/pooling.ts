@@ -21,17 +21,45 @@ export function poolInfo(
   );
 }
 
-/** The window's maxima, and where in the NCHW map they stand. What nobody reads of the two is dropped later. */
-export function maxPool(call: KernelCall, x: Value): { readonly y: Value; readonly indices: Value } {
+interface PoolSource {
+  /** The map before its padding. */
+  readonly source: Value;
+  /** [0, top, left, 0, 0, bottom, right, 0] */
+  readonly pads: readonly number[];
+}
+
+/** What was padded with less than any value to make `x`, where a window may do that itself. */
+function beforePadding(x: Value, { kernel_shape: kernel, pads: own }: ReturnType<typeof windowAttrs>): PoolSource {
+  const node = x.producer;
+  const none = { source: x, pads: new Array<number>(8).fill(0) };
+  if (own.some((p) => p > 0) || node?.op !== "Pad" || node.attrs.value !== Number.NEGATIVE_INFINITY) return none;
+  const pads = node.attrs.pads as readonly number[];
+  const [, top, left, , , bottom, right] = pads as [number, number, number, number, number, number, number];
+  const others = [0, 3, 4, 7].some((axis) => pads[axis] !== 0);
+  const [height, width] = kernel as [number, number];
+  // ONNX Runtime refuses padding of a whole window.
+  const fits = [top, bottom].every((p) => p >= 0 && p < height) && [left, right].every((p) => p >= 0 && p < width);
+  return others || !fits ? none : { source: node.inputs[0] as Value, pads };
+}
+
+/**
+ * The window's maxima, and where in the NCHW map of `source` they stand: `x` itself, or what was padded to make it. What
+ * nobody reads of the two is dropped later.
+ */
+export function maxPool(call: KernelCall, x: Value): PoolSource & { readonly y: Value; readonly indices: Value } {
   const info = poolInfo(call, x.shape);
-  const { dilations: _, ...window } = windowAttrs(info);
+  const attrs = windowAttrs(info);
+  const { dilations: _, ...window } = attrs;
+  const before = beforePadding(x, attrs);
+  const pads = window.pads.map((p, i) => p + (before.pads[i < 2 ? 1 + i : 3 + i] as number));
   const shape = nchw(info.outShape);
   const outputs = [
     { shape, dtype: x.dtype },
     { shape, dtype: "int64" as const },
   ];
-  const [y, indices] = call.g.addMany("MaxPool", [toNchw(call.g, x)], window, outputs) as [Value, Value];
-  return { y, indices };
+  const maps = toNchw(call.g, before.source);
+  const [y, indices] = call.g.addMany("MaxPool", [maps], { ...window, pads }, outputs) as [Value, Value];
+  return { ...before, y, indices };
 }
 
 export const pooling: LoweringTable = {
