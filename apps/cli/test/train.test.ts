@@ -26,13 +26,16 @@ const bits = (folder: string) =>
   Object.fromEntries(SAME.map((name) => [name, readFileSync(join(work, folder, name), "base64")]));
 
 beforeAll(async () => {
-  out = await bundleCommand();
+  out = await bundleCommand(".vitrail-train"); // its own: runs are compared to the bit
   work = mkdtempSync(join(tmpdir(), "vitrail-train-"));
   plant(join(work, "pictures"), twoColours({ train: 12, val: 5 }));
   plant(join(work, "others"), twoColours({ train: 6, val: 3 }, ["green", "red"]));
   plant(join(work, "three"), twoColours({ train: 6, val: 3 }, ["blue", "green", "red"]));
 });
-afterAll(() => rmSync(work, { recursive: true }));
+afterAll(() => {
+  rmSync(work, { recursive: true });
+  rmSync(out, { recursive: true });
+});
 
 describe("vitrail train", () => {
   let learned: Result;

@@ -111,7 +111,7 @@ export async function createReporter({
       bar.aside(() =>
         say(
           plain(
-            `stopped in epoch ${epoch + 1}, after update ${done}; go on with: vitrail train --resume --out ${folder}`,
+            `stopped in epoch ${epoch + 1}, after update ${done}; go on with: vitrail train --resume --out ${word(folder)}`,
           ),
         ),
       );
@@ -137,7 +137,7 @@ export async function createReporter({
             `${percent(top1)} of ${images} validation pictures right (weights of epoch ${epoch + 1}${why}); ${folder}/README.md says more`,
           ),
         );
-        say(plain(`use it: vitrail classify photo.jpg --weights ${folder}`));
+        say(plain(`use it: vitrail classify photo.jpg --weights ${word(folder)}`));
       });
     },
     end: () => bar.end(),
@@ -161,6 +161,10 @@ function summary({ epochs, batch_size, grad_accum_steps = 1, opt, lr, img_size, 
 function some(names: readonly string[]): string {
   return names.length > 6 ? `${names.slice(0, 5).join(", ")}, …` : names.join(", ");
 }
+
+/** A path as a shell takes it. */
+const word = (path: string): string =>
+  /^[\p{L}\p{N}_./@-]+$/u.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 /** "3 min", as people say it. */
 function duration(ms: number): string {

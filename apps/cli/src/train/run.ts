@@ -9,7 +9,7 @@ import type { TrainCommand } from "../commands/train.ts";
 import { UserError } from "../user-error.ts";
 import { configJson } from "./config-json.ts";
 import { pickRecipe } from "./defaults.ts";
-import { chooseEngine } from "./engine.ts";
+import { chooseEngine, type EngineChoice } from "./engine.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
 import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
 import { createReporter } from "./report.ts";
@@ -30,7 +30,8 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   };
   const data = options.data ?? begun?.data;
   if (data === undefined) throw new UserError("expected pictures to learn from: --data DIR");
-  const engine = await chooseEngine(options);
+  // another engine gives other bits
+  const engine = await chooseEngine(options.engine || options.backend ? options : { ...options, ...begun?.choice });
   const trainee = await openTrainee(asked, { offline: options.offline }, reporter.note);
   let pictures: Pictures | undefined;
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
@@ -253,6 +254,8 @@ interface Earlier {
   readonly data: string | undefined;
   readonly val: string | undefined;
   readonly bad: readonly (readonly string[])[] | undefined;
+  /** The engine that was asked for. */
+  readonly choice: EngineChoice;
 }
 
 /** What a run's folder says of it; undefined where nothing was begun there. */
@@ -268,14 +271,18 @@ function earlierRun(folder: string | undefined): Earlier | undefined {
     const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as {
       data?: string;
       val?: string;
+      engine?: EngineChoice["engine"];
+      backend?: string;
     }[];
-    const { data, val } = places.at(-1) ?? {};
+    const { data, val, engine, backend } = places.at(-1) ?? {};
+    const choice = { ...(engine ? { engine } : {}), ...(backend ? { backend } : {}) };
     return {
       folder,
       recipe: checkRecipe(recipe, path),
       data,
       val,
       bad: pictures.left_out && [pictures.left_out.train, pictures.left_out.val],
+      choice,
     };
   } catch (error) {
     if (error instanceof UserError) throw error;

@@ -94,7 +94,7 @@ export async function openSession(
 ): Promise<Session> {
   const { classes } = pictures;
   const { preprocess, spec } = trainee;
-  const model = trainee.build(classes, recipe.seed, onNote);
+  const model = trainee.build(classes, recipe, onNote);
   const loaders: Loader[] = [];
   const loader = (options: Parameters<typeof createLoader>[0]): Loader => {
     const made = createLoader(options);

@@ -26,10 +26,13 @@ export interface Trainee {
   /** Where the weights are from; undefined for random ones. */
   readonly weights: string | undefined;
   readonly preprocess: Preprocess;
-  /** Builds it for these classes: with the classifier of the weights where that is theirs, in this order; else with a new one. */
+  /**
+   * Builds it for these classes: with the classifier of the weights where that is theirs, in this order; else with a new one. Drop rates
+   * and seed are the resolved recipe's, which may have been picked since.
+   */
   build(
     classes: readonly string[],
-    seed: number,
+    recipe: Pick<Recipe, "seed" | "drop" | "drop_path">,
     onNote: (line: string) => void,
   ): ImageModel & { readonly config: unknown };
   close(): void;
@@ -71,14 +74,14 @@ export async function openTrainee(
         modelArgs: { ...(stated === own ? {} : opened.config?.modelArgs), ...sizesOf(stated, recipe) },
         weights: opened.id,
         preprocess,
-        build: (classes, seed, note) => {
+        build: (classes, resolved, note) => {
           const others = otherClasses(classes, opened.config?.labels);
           if (others) note(`${spec.name}: ${opened.id} knows ${others}; ${spec.head} is new and untrained`);
           return userError(() =>
             loadModel(stated, opened.tensors, {
               numClasses: classes.length,
-              seed,
-              config: spec.config as object,
+              seed: resolved.seed,
+              config: withDrops(spec, resolved).config as object,
               onFreshHead: note,
               fresh: (name) => others !== undefined && name.startsWith(`${spec.head}.`),
             }),
@@ -114,7 +117,8 @@ function fromSpec(own: Spec, recipe: Recipe): Trainee {
     modelArgs: sizesOf(own, recipe), // of the table's sizes: whoever opens the run begins with those
     weights: undefined,
     preprocess: preprocessOf(spec.preprocess, spec, recipe),
-    build: ({ length }, seed) => userError(() => createModel(spec, { numClasses: length, seed })),
+    build: ({ length }, resolved) =>
+      userError(() => createModel(withDrops(spec, resolved), { numClasses: length, seed: resolved.seed ?? 0 })),
     close() {},
   };
 }
@@ -134,16 +138,16 @@ function sizesOf({ config }: Spec, { img_size, model_kwargs = {} }: Recipe): Rec
   return { ...model_kwargs, ...(sized ? { img_size } : {}) };
 }
 
-/** The spec as the recipe changes it. */
+/** The spec in the sizes that the recipe says. */
 function changed(spec: Spec, recipe: Recipe): Spec {
-  const { drop, drop_path } = recipe;
-  return userError(() =>
-    withModelArgs(spec, {
-      ...sizesOf(spec, recipe),
-      ...(drop === undefined ? {} : { drop_rate: drop }),
-      ...(drop_path === undefined ? {} : { drop_path_rate: drop_path }),
-    }),
-  );
+  return userError(() => withModelArgs(spec, sizesOf(spec, recipe)));
+}
+
+function withDrops(spec: Spec, { drop, drop_path }: Pick<Recipe, "drop" | "drop_path">): Spec {
+  return withModelArgs(spec, {
+    ...(drop === undefined ? {} : { drop_rate: drop }),
+    ...(drop_path === undefined ? {} : { drop_path_rate: drop_path }),
+  });
 }
 
 function preprocessOf(own: Preprocess, { config }: Spec, recipe: Recipe): Preprocess {
