@@ -12,8 +12,6 @@ const stepSettings = {
   graphOptimizationLevel: "disabled",
   // One block for a whole run would come on top of the pieces of the first run, which are never given back.
   enableMemPattern: false,
-  // Second moments of small gradients are below 1e-38, where an addition takes a hundred times as long.
-  extra: { session: { set_denormal_as_zero: "1" } },
 };
 
 /**

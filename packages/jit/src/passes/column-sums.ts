@@ -1,20 +1,22 @@
 import { gemm, reshape } from "../build.ts";
 import { type Graph, rewrite, sizeOf, type Value } from "../ir.ts";
 
-/** Fewer rows than this are added up as fast as they are multiplied. */
-const ROWS = 64;
+/** Smaller tensors are added up as fast as they are multiplied. */
+const VALUES = 4096;
 
-/** Sums over all axes but the last (gradients of biases, of gains) become a product with a row of ones, in half the time. */
+/**
+ * Sums over the first axes (gradients of biases and gains; products of single images) become a product with a row of ones, in
+ * half to an eighth of the time.
+ */
 export function sumByProduct(graph: Graph): void {
   const ones = new Map<number, Value>();
   rewrite(graph, (node) => {
     const [x] = node.inputs as [Value];
-    const rank = x?.shape.length ?? 0;
-    if (node.op !== "ReduceSum" || x.dtype !== "float32" || rank < 2) return undefined;
+    if (node.op !== "ReduceSum" || x.dtype !== "float32" || sizeOf(x.shape) < VALUES) return undefined;
     const axes = node.attrs.axes as readonly number[];
-    const columns = x.shape[rank - 1] as number;
-    const rows = sizeOf(x.shape) / columns;
-    if (axes.length !== rank - 1 || axes.includes(rank - 1) || rows < ROWS) return undefined;
+    if (axes.length === x.shape.length || axes.some((axis, i) => axis !== i)) return undefined;
+    const rows = sizeOf(x.shape.slice(0, axes.length));
+    const columns = sizeOf(x.shape) / rows;
     const row = ones.get(rows) ?? graph.constant(new Float32Array(rows).fill(1), [1, rows], "float32");
     ones.set(rows, row);
     const sums = gemm(graph, row, reshape(graph, x, [rows, columns]), false, false);

@@ -17,6 +17,7 @@ import { assignLayouts } from "./layout.ts";
 import { dropUnusedPositions, foldPadding } from "./padding.ts";
 import { maskByResult } from "./relu-mask.ts";
 import { simplify } from "./simplify.ts";
+import { dropTrailingOnes } from "./trailing-ones.ts";
 
 export interface OptimiseOptions {
   /** Ops of ONNX Runtime's own may be used. False for files that others read. */
@@ -59,6 +60,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   fuseBatchNormTraining(graph); // after this no pass may join equal nodes
   removeDeadCode(graph);
   fuseAffine(graph, countUses(graph));
+  dropTrailingOnes(graph);
   simplify(graph);
   removeDeadCode(graph);
 }

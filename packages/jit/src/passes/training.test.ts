@@ -104,11 +104,14 @@ test("layer normalisation gives its gradient the mean and the deviation", async 
   expect(opsOf(traced(computed, [[2, 8], [8]], fuseLayerNormTraining))).not.toContain("LayerNormalization");
 });
 
-test("sums over many rows are products with ones", async () => {
-  const graph = await same((x) => sum(x, [0, 1]), [[4, 40, 3]], sumByProduct);
+test("sums over the first axes are products with ones", async () => {
+  const graph = await same((x) => sum(x, [0, 1]), [[4, 400, 3]], sumByProduct);
   expect(opsOf(graph)).toEqual(["Reshape", "Gemm", "Reshape"]);
-  expect(opsOf(traced((x) => sum(x, 0), [[8, 3]], sumByProduct))).toEqual(["ReduceSum"]);
-  expect(opsOf(traced((x) => sum(x, 1), [[80, 3]], sumByProduct))).toEqual(["ReduceSum"]);
+  const other = (axes: number[], ...shape: number[]) => opsOf(traced((x) => sum(x, axes), [shape], sumByProduct));
+  expect(other([0], 8, 60, 60)).toContain("Gemm");
+  expect(other([0], 8, 3)).toEqual(["ReduceSum"]);
+  expect(other([1], 80, 60)).toEqual(["ReduceSum"]);
+  expect(other([0, 1], 80, 60)).toEqual(["ReduceSum"]);
 });
 
 test("batch normalisation is one node with memory of its own, its gradient an affine map and a sum", async () => {
@@ -148,4 +151,17 @@ test("a ReLU's gradient looks at its result, whose operand need not be kept", as
   );
   const mask = graph.nodes.find(({ op }) => op === "HardSigmoid");
   expect(mask?.inputs[0]?.producer?.op).toBe("Relu");
+});
+
+test("arithmetic of a 1 x 1 filter with a number happens on a view without the ones", async () => {
+  const graph = await same(
+    (x, s) => sub(1, mul(mul(x as Tensor, s as Tensor), x as Tensor)),
+    [[4, 3, 1, 1], []],
+    training,
+  );
+  const scaled = graph.nodes.filter(({ inputs }) => inputs.some((v) => v?.shape.length === 0));
+  expect(scaled.map(({ op, outputs }) => [op, outputs[0]?.shape])).toEqual([
+    ["Mul", [4, 3]],
+    ["Sub", [4, 3]],
+  ]);
 });
