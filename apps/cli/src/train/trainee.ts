@@ -153,10 +153,11 @@ function withDrops(spec: Spec, { drop, drop_path }: Pick<Recipe, "drop" | "drop_
 function preprocessOf(own: Preprocess, { config }: Spec, recipe: Recipe): Preprocess {
   const { img_size, interpolation, crop_pct, crop_mode, mean, std } = recipe;
   const stated = (config as { imgSize?: number | readonly [number, number] }).imgSize;
-  const size = img_size ?? (typeof stated === "number" ? stated : stated?.[0]);
+  const size = img_size ?? stated;
+  const [height, width] = typeof size === "object" ? size : [size, size];
   return {
     ...own,
-    ...(size === undefined ? {} : { inputSize: [3, size, size] as const }),
+    ...(height === undefined || width === undefined ? {} : { inputSize: [3, height, width] as const }),
     ...(interpolation ? { interpolation } : {}),
     ...(crop_pct === undefined ? {} : { cropPct: crop_pct }),
     ...(crop_mode ? { cropMode: crop_mode } : {}),
