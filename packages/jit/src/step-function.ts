@@ -190,7 +190,10 @@ export function runStep(
   /** What the optimiser says, where it is its turn. */
   const chosen = (next: Tensor, before: Tensor): Tensor =>
     shape.accumulate ? where(scalar("apply"), next, before) : next;
-  const total = bundles.map(({ gradient }) => sum(square(gradient)) as Tensor).reduce((a, b) => add(a, b));
+  // The last layers' first, as gradients are found: ONNX Runtime runs what a sum's first operand needs before the rest, and with
+  // the first layers' in front it would keep every map for their gradients until the end.
+  const order = [...bundles].reverse().sort((a, b) => Math.min(a.entries.length, 2) - Math.min(b.entries.length, 2));
+  const total = order.map(({ gradient }) => sum(square(gradient)) as Tensor).reduce((a, b) => add(a, b));
   const norm = sqrt(total);
   // torch's clip_grad_norm_: never enlarges; an infinite bound leaves everything as it is.
   const factor = minimum(div(scalar("clip"), add(norm, 1e-6)), 1);

@@ -123,7 +123,8 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
   const carry = Object.fromEntries(
     graph.outputs.filter(({ name }) => name.startsWith("next.")).map(({ name }) => [name.slice("next.".length), name]),
   );
-  const initial = await initialState(shape, graph, layout);
+  const held = heldState(shape, graph);
+  const initial = () => initialState(shape, graph, layout);
   const phases = splitStep(graph, "clip", carry);
   const { client, report } = await openSession(phases.gradient, options, { initial, carry, phases });
   const runtime = client
@@ -133,7 +134,7 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
         shape,
         extras.map(({ name }) => name),
       );
-  const holds = (name: string) => !client || name in initial; // what the loss does not reach has no place in the session
+  const holds = (name: string) => !client || held.has(name); // what the loss does not reach has no place in the session
   return makeStep({ plan, shape, outer, draws, report, runtime, seed, layout: client ? layout : () => false, holds });
 }
 
@@ -209,6 +210,13 @@ function partOf({ part }: StepSettings, { accumulate }: StepShape): StepPart {
 
 const OIHW = [3, 2, 0, 1];
 const HWIO = [2, 3, 1, 0];
+
+/** What the graph reads of the step's state. */
+function heldState(shape: StepShape, graph: Graph): ReadonlySet<string> {
+  const all = [...shape.entries.map(({ name }) => parameterName(name)), ...slotsOf(shape).map(({ input }) => input)];
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
+  return new Set(all.filter((name) => inputs.has(name)));
+}
 
 async function initialState(shape: StepShape, graph: Graph, layout: (name: string) => boolean): Promise<HostTensors> {
   const ports = new Map(graph.inputs.map(({ name, value }) => [name, value]));

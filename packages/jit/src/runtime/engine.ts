@@ -52,7 +52,8 @@ export interface Opened {
 }
 
 interface TrainingState {
-  readonly initial: HostTensors;
+  /** Made anew for each session that is tried: it moves there. */
+  readonly initial: () => Promise<HostTensors>;
   readonly carry: Readonly<Record<string, string>>;
   readonly phases: StepPhases;
 }
@@ -126,12 +127,16 @@ async function endSpare(): Promise<void> {
   await waiting?.client.close();
 }
 
-function trainingRequest({ initial, carry, phases }: TrainingState): Pick<OpenRequest, "initial" | "carry" | "update"> {
+async function trainingRequest({
+  initial,
+  carry,
+  phases,
+}: TrainingState): Promise<Pick<OpenRequest, "initial" | "carry" | "update">> {
   const { update, crossing, inPlace } = phases;
   const sizes = Object.fromEntries(crossing.map(({ name, value }) => [name, value.shape]));
   // An update has no constants but numbers.
   const { model } = encodeOnnx(update, { inlineLimit: Number.POSITIVE_INFINITY });
-  return { initial, carry, update: { model: join(model), crossing: sizes, inPlace } };
+  return { initial: await initial(), carry, update: { model: join(model), crossing: sizes, inPlace } };
 }
 
 async function start(
@@ -151,9 +156,10 @@ async function start(
       ...choice,
       model,
       ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
-      ...(state ? trainingRequest(state) : {}),
+      ...(state ? await trainingRequest(state) : {}),
     };
-    const moved = [model, request.weights, request.update?.model].flatMap((bytes) => bytes?.buffer ?? []);
+    const own = Object.values(request.initial ?? {}).map(({ data }) => data);
+    const moved = [model, request.weights, request.update?.model, ...own].flatMap((values) => values?.buffer ?? []);
     await client.request(request, moved);
     return client;
   } catch (error) {
