@@ -107,7 +107,7 @@ describe("vitrail train --resume", () => {
     async (mode) => {
       const vit = "model_kwargs={patch_size: 4, embed_dim: 12, depth: 2, num_heads: 2}";
       const model = ["--model", "vit_tiny_patch16_224", "--weights", "none", "--image-size", "16", "--set", vit];
-      const engine = mode === "linear" ? ["--engine", "ort-web"] : [];
+      const engine = mode === "linear" ? ["--engine", "tfjs"] : [];
       const args = ["--data", "pictures", ...model, "--mode", mode, "--epochs", "3", "--lr", "0.01", ...engine];
       const whole = await vitrail("train", ...args, "--out", `${mode}-whole`);
       expect(whole.status, whole.stderr).toBe(0);
@@ -115,7 +115,11 @@ describe("vitrail train --resume", () => {
       const rest = await vitrail("train", "--resume", "--out", mode);
       expect(rest.status, rest.stderr).toBe(0);
       expect(rest.stderr).toMatch(/^steps by .*, going on after update \d+/m);
-      if (mode === "linear") expect(rest.stderr).toMatch(/^steps by ort-web /m); // the run's own engine
+      if (mode === "linear") {
+        expect(rest.stderr).toMatch(/^steps by tfjs: /m); // the run's own engine
+        const starts = JSON.parse(readFileSync(join(work, mode, "environment.json"), "utf8"));
+        expect(starts.map((one: { engine: string }) => one.engine)).toEqual(["tfjs", "tfjs"]);
+      }
       expect(bits(mode)).toEqual(bits(`${mode}-whole`));
       if (mode === "full") return;
       const best = (folder: string) => digest(join(work, folder, "best.safetensors"));

@@ -30,8 +30,9 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   };
   const data = options.data ?? begun?.data;
   if (data === undefined) throw new UserError("expected pictures to learn from: --data DIR");
-  // another engine gives other bits
-  const engine = await chooseEngine(options.engine || options.backend ? options : { ...options, ...begun?.choice });
+  // Another engine gives other bits: a run goes on with its own unless told otherwise.
+  const choice = options.engine || options.backend ? options : { ...options, ...begun?.choice };
+  const engine = await chooseEngine(choice);
   const trainee = await openTrainee(asked, { offline: options.offline }, reporter.note);
   let pictures: Pictures | undefined;
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
@@ -62,7 +63,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       ...session.run,
       args: { recipe, pictures: { ...pictures.identity, left_out: { train: pictures.bad[0], val: pictures.bad[1] } } },
       config: configJson(trainee, session.model, pictures.classes, basename(resolve(folder))),
-      environment: environmentOf(options, data, val),
+      environment: environmentOf(choice, data, val),
       resume: options.resume ?? false,
     });
     reporter.plan({
