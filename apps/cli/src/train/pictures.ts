@@ -56,7 +56,7 @@ export async function openPictures(options: PicturesOptions): Promise<Pictures> 
       if (own) onNote(`validation: the data's own ${own.name} split, ${count(own.length)}`);
       else if (judged.length > 0) {
         onNote(
-          `validation: ${count(judged.length)} of the training pictures (${percent(fraction ?? OWN_FRACTION)}), which are not trained on`,
+          `validation: ${judged.length} of the training pictures (${percent(fraction ?? OWN_FRACTION)}), which are not trained on`,
         );
       }
     }
