@@ -2,7 +2,7 @@ import { type Graph, rewrite, type Value } from "../ir.ts";
 import { madeBy, scalarOperand } from "./match.ts";
 
 /** The matrices before they were transposed, where `v` is a transpose of its last two axes only. */
-function swapped(v: Value | undefined): Value | undefined {
+export function swapped(v: Value | undefined): Value | undefined {
   const node = madeBy(v, "Transpose");
   if (!node) return undefined;
   const perm = node.attrs.perm as readonly number[];

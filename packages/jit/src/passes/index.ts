@@ -1,6 +1,7 @@
 import { countUses, type Graph } from "../ir.ts";
 import { fuseAffine } from "./affine.ts";
 import { fuseAttention } from "./attention.ts";
+import { shortenSoftmaxGradient } from "./attention-gradient.ts";
 import { foldBatchNorm } from "./batch-norm.ts";
 import { fuseBatchNormTraining } from "./batch-norm-training.ts";
 import { foldBias } from "./bias.ts";
@@ -43,6 +44,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   if (training) {
     gatherFactors(graph);
     maskByResult(graph);
+    shortenSoftmaxGradient(graph);
     shareNormalCdf(graph);
     fuseLayerNormTraining(graph);
     sumByProduct(graph);

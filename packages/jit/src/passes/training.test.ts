@@ -8,6 +8,7 @@ import {
   layerNorm,
   mul,
   relu,
+  scaledDotProductAttention,
   square,
   sub,
   sum,
@@ -164,4 +165,16 @@ test("arithmetic of a 1 x 1 filter with a number happens on a view without the o
     ["Mul", [4, 3]],
     ["Sub", [4, 3]],
   ]);
+});
+
+test("the gradient of attention's weights sums over a head's values, not over the tokens", async () => {
+  const shape = [2, 3, 7, 4];
+  const f = (q: Tensor, k: Tensor, v: Tensor, dy: Tensor) => {
+    const op = (...at: Tensor[]) => scaledDotProductAttention(...(at as [Tensor, Tensor, Tensor])) as never;
+    const { value, grads: slopes } = valueAndGrads(op as never)([q, k, v], dy);
+    return { value, dq: slopes[0] as Tensor, dk: slopes[1] as Tensor, dv: slopes[2] as Tensor };
+  };
+  const graph = await same(f, [shape, shape, shape, shape], training);
+  const sums = graph.nodes.filter(({ op }) => op === "ReduceSum");
+  expect(sums.map(({ inputs }) => inputs[0]?.shape)).toEqual([shape]);
 });
