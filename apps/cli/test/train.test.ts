@@ -206,6 +206,12 @@ describe("vitrail train", () => {
       const result = await again();
       expect(result.status, result.stderr).toBe(0);
       expect(bits("called")).toEqual(before);
+      // also from elsewhere
+      const elsewhere = await run(join(out, "vitrail.js"), ["train", "--resume", "--out", "../called"], {
+        cwd: join(work, "pictures"),
+      });
+      expect(elsewhere.status, elsewhere.stderr).toBe(0);
+      expect(bits("called")).toEqual(before);
     });
 
     test("of as many classes with other names, the classifier is new as well", async () => {

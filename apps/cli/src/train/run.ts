@@ -33,7 +33,10 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   // Another engine gives other bits: a run goes on with its own unless told otherwise.
   const choice = options.engine || options.backend ? options : { ...options, ...begun?.choice };
   const engine = await chooseEngine(choice);
-  const trainee = await openTrainee(asked, { offline: options.offline }, reporter.note);
+  // The run's own weights, from wherever it is gone on with.
+  const kept = begun?.weightsAt !== undefined && asked.weights === begun.recipe.weights;
+  const sought = kept ? { ...asked, weights: begun.weightsAt as string } : asked;
+  const trainee = await openTrainee(sought, { offline: options.offline }, reporter.note);
   let pictures: Pictures | undefined;
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
   let run: Awaited<ReturnType<typeof openRun>> | undefined;
@@ -51,7 +54,9 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       onNote: reporter.note,
       onCheck: reporter.checking,
     });
-    const recipe = begun ? named(asked, trainee) : await resolved(asked, trainee, pictures, reporter.note);
+    const recipe = begun
+      ? { ...named(asked, trainee), ...(kept ? { weights: asked.weights as string } : {}) }
+      : await resolved(asked, trainee, pictures, reporter.note);
     session = await openSession(recipe, trainee, pictures, engine, {
       onNote: reporter.note,
       onFeatures: reporter.features,
@@ -63,7 +68,7 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       ...session.run,
       args: { recipe, pictures: { ...pictures.identity, left_out: { train: pictures.bad[0], val: pictures.bad[1] } } },
       config: configJson(trainee, session.model, pictures.classes, basename(resolve(folder))),
-      environment: environmentOf(choice, data, val),
+      environment: environmentOf(choice, { data, val, weights: trainee.weights }),
       resume: options.resume ?? false,
     });
     reporter.plan({
@@ -257,6 +262,8 @@ interface Earlier {
   readonly bad: readonly (readonly string[])[] | undefined;
   /** The engine that was asked for. */
   readonly choice: EngineChoice;
+  /** Where the weights that it began from were. */
+  readonly weightsAt: string | undefined;
 }
 
 /** What a run's folder says of it; undefined where nothing was begun there. */
@@ -272,10 +279,11 @@ function earlierRun(folder: string | undefined): Earlier | undefined {
     const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as {
       data?: string;
       val?: string;
+      weights?: string;
       engine?: EngineChoice["engine"];
       backend?: string;
     }[];
-    const { data, val, engine, backend } = places.at(-1) ?? {};
+    const { data, val, weights, engine, backend } = places.at(-1) ?? {};
     const choice = { ...(engine ? { engine } : {}), ...(backend ? { backend } : {}) };
     return {
       folder,
@@ -284,6 +292,7 @@ function earlierRun(folder: string | undefined): Earlier | undefined {
       val,
       bad: pictures.left_out && [pictures.left_out.train, pictures.left_out.val],
       choice,
+      weightsAt: weights,
     };
   } catch (error) {
     if (error instanceof UserError) throw error;
@@ -300,11 +309,13 @@ function freeFolder(model: string, data: string): string {
   }
 }
 
-function environmentOf({ engine = "auto", backend }: TrainCommand, data: string, val: string | undefined) {
-  const place = (path: string) => (existsSync(path) ? resolve(path) : path);
+function environmentOf(
+  { engine = "auto", backend }: EngineChoice,
+  places: Readonly<Record<"data" | "val" | "weights", string | undefined>>,
+) {
+  const found = Object.entries(places).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {
-    data: place(data),
-    ...(val === undefined ? {} : { val: place(val) }),
+    ...Object.fromEntries(found.map(([name, path]) => [name, existsSync(path) ? resolve(path) : path])),
     engine,
     ...(backend === undefined ? {} : { backend }),
     node: process.version,
