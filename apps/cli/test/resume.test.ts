@@ -164,15 +164,15 @@ describe("vitrail train --resume", () => {
       syncBuiltinESMExports();`,
     );
     const env = { NODE_OPTIONS: `--import ${pathToFileURL(preload).href}` };
-    const result = await run(join(out, "vitrail.js"), ["train", ...settings, "--out", "full"], { cwd: work, env });
+    const result = await run(join(out, "vitrail.js"), ["train", ...settings, "--out", "no-space"], { cwd: work, env });
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(
-      /^error: full\/last\.optim\.safetensors: no space is left on the disk; what was saved before is whole$/m,
+      /^error: no-space\/last\.optim\.safetensors: no space is left on the disk; what was saved before is whole$/m,
     );
-    const rest = await vitrail("train", "--resume", "--out", "full");
+    const rest = await vitrail("train", "--resume", "--out", "no-space");
     expect(rest.status, rest.stderr).toBe(0);
     expect(rest.stderr).toContain("going on after update 6 of ");
-    expect(bits("full")).toEqual(bits("whole"));
+    expect(bits("no-space")).toEqual(bits("whole"));
   });
 
   test("a file of the run that is damaged is named", async () => {
