@@ -121,6 +121,7 @@ test("batch normalisation is one node with memory of its own, its gradient an af
     const op = (...at: Tensor[]) => {
       const [map, gain, shift] = at as [Tensor, Tensor, Tensor];
       // Twice with one gain and shift: nodes that shared their zeros would share their statistics.
+      // One channel's ReLU is off everywhere: a constant map, whose gradient must not be noise.
       const first = batchNormTraining(map, gain, shift);
       const second = batchNormTraining(sub(relu(first.y), 3), gain, shift);
       moved = keep(sub(first.variance, mul(second.mean, 2)));
