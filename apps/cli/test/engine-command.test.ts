@@ -99,6 +99,10 @@ describe("vitrail export", () => {
     });
     expect(output?.dims).toEqual([3, 10]);
     await session.release();
+    // the classes travel with it, as ONNX's metadata_props
+    const bytes = readFileSync(join(work, file)).toString("latin1");
+    expect(bytes).toMatch(/label_names.{1,4}\["airplane","automobile",.*"truck"\]/s);
+    expect(bytes).toContain('"mean":[0.4914,0.4822,0.4465]');
   });
 
   test("int8 says what it costs on photos that calibration did not see, and replaces a file that is there only when told to", async () => {

@@ -19,6 +19,8 @@ export interface ExportOptions extends QuantizeOptions {
   readonly precision?: Precision | undefined;
   /** Bytes of weights from which they go to a second file. Default: just below protobuf's 2 GiB. */
   readonly inlineLimit?: number | undefined;
+  /** What the file says of itself, as ONNX's `metadata_props`: names of classes, preprocessing, a licence. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Default "any": standard ops only. "onnxruntime" uses that runtime's own fused ops too, as `compile` does; fp32 only. */
   readonly runtime?: "any" | "onnxruntime";
 }
@@ -44,14 +46,19 @@ export async function exportOnnx(
   path: string | URL,
   options: ExportOptions = {},
 ): Promise<ExportedFiles> {
-  const { opset = DEFAULT_OPSET, inlineLimit } = options;
+  const { opset = DEFAULT_OPSET, inlineLimit, metadata = {} } = options;
   checkOpset(opset);
   const model = resolve(String(path).startsWith("file:") ? fileURLToPath(path) : String(path));
   await checkPlace(model);
   const { graph, report } = await graphOf(target, options);
   forOpset(graph, opset);
   const weightsName = `${basename(model)}.data`;
-  const file = encodeOnnx(graph, { weightsName, opset, ...(inlineLimit === undefined ? {} : { inlineLimit }) });
+  const file = encodeOnnx(graph, {
+    weightsName,
+    opset,
+    metadata,
+    ...(inlineLimit === undefined ? {} : { inlineLimit }),
+  });
   const weights = file.weights && join(dirname(model), weightsName);
   let folder: string | undefined;
   try {

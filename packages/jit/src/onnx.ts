@@ -31,7 +31,12 @@ export interface OnnxOptions {
   readonly inlineLimit?: number;
   /** The version of ONNX's own ops; `forOpset` has been there. Default 20. */
   readonly opset?: number;
+  /** The model's `metadata_props`. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
+
+/** `StringStringEntryProto`. */
+const entry = (key: string, value: string): Chunks => new Message().string(1, key).string(2, value).finish();
 
 function attribute(name: string, value: number | string | readonly number[], dtype: ElementType | undefined): Chunks {
   const message = new Message().string(1, name);
@@ -147,7 +152,6 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
     const raw = bytesOf((v.data as () => TypedArray)());
     const header = tensorHeader(nameOf(v), v);
     if (external && raw.byteLength >= 1024) {
-      const entry = (key: string, value: string) => new Message().string(1, key).string(2, value).finish();
       header.bytes(13, entry("location", options.weightsName ?? "model.onnx.data"));
       header.bytes(13, entry("offset", String(offset))).bytes(13, entry("length", String(raw.byteLength)));
       body.bytes(5, header.int64(14, 1).finish());
@@ -167,6 +171,7 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
     .bytes(7, body.finish())
     .bytes(8, opsetId("", opset));
   if (graph.nodes.some((n) => n.domain !== "")) model.bytes(8, opsetId("com.microsoft", 1));
+  for (const [key, value] of Object.entries(options.metadata ?? {})) model.bytes(14, entry(key, value));
   const chunks = model.finish();
   if (lengthOf(chunks) >= 2 ** 31) throw new RangeError("the model is over protobuf's 2 GiB even without its weights");
   return external ? { model: chunks, weights } : { model: chunks };

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { exportOnnx, type Precision, type QuantizeReport } from "@vitrail/jit";
+import type { Preprocess } from "@vitrail/layers";
 import { calibrationPhotos } from "../calibration.ts";
 import { print, say } from "../io.ts";
 import { openModel } from "../open-model.ts";
@@ -48,7 +49,7 @@ export async function exportModel(name: string, options: ExportCommand): Promise
     throw new UserError(`--out ${out}: there is such a file; give --force to write over it`);
   }
   const onNote = (line: string) => say(plain(line));
-  const { model, preprocess } = await openModel({ model: name, ...options });
+  const { name: architecture, model, preprocess, labels } = await openModel({ model: name, ...options });
   try {
     const [, height, width] = preprocess.inputSize;
     const photos = calibrate === undefined ? undefined : await calibrationPhotos(calibrate, preprocess, onNote);
@@ -61,6 +62,7 @@ export async function exportModel(name: string, options: ExportCommand): Promise
       agreement,
       calibration: photos?.calibration,
       validation: held ? photos.validation : photos?.calibration,
+      metadata: metadataOf(architecture, preprocess, labels),
       onNote,
     }).catch((error: Error & { code?: string }) => {
       const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
@@ -85,6 +87,20 @@ export async function exportModel(name: string, options: ExportCommand): Promise
   } finally {
     model.dispose();
   }
+}
+
+/** What a program needs besides the graph, under the names of timm's config.json: what to feed, and what the answers mean. */
+function metadataOf(
+  architecture: string,
+  { inputSize, interpolation, cropPct, cropMode, mean, std }: Preprocess,
+  labels: readonly string[] | undefined,
+): Record<string, string> {
+  const pretrained_cfg = { input_size: inputSize, interpolation, crop_pct: cropPct, crop_mode: cropMode, mean, std };
+  return {
+    architecture,
+    pretrained_cfg: JSON.stringify(pretrained_cfg),
+    ...(labels ? { label_names: JSON.stringify(labels) } : {}),
+  };
 }
 
 function linesFor({ file, weights, bytes, opset, input, precision, layers, agreement, sparsity }: ExportRow): string[] {
