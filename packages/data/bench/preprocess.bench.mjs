@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import sharp from "sharp";
-import { createPreprocessor, decode, evalTransform } from "../dist/index.js";
+import { createPreprocessor } from "../dist/index.js";
 
 const root = new URL("../../../", import.meta.url);
 const folder = process.argv[2] ?? fileURLToPath(new URL("../shared/data/imagenet-photos/", root));
@@ -30,7 +30,6 @@ if (!names) {
 }
 const paths = names.sort().map((name) => `${folder}/${name}`);
 const files = await Promise.all(paths.map((path) => readFile(path)));
-const size = 224 * 224 * 3;
 
 const PEER = `
 import io, json, sys, time
@@ -73,20 +72,12 @@ async function startPeer() {
   };
 }
 
-/** One picture after the other on the calling thread; libvips may use no second thread either. */
-async function oneThread() {
-  sharp.concurrency(1);
-  const transform = evalTransform(preprocess);
-  const out = new Float32Array(files.length * size);
+/** 0: on the calling thread, one picture after the other. */
+const pools = { 1: createPreprocessor({ preprocess, threads: 0 }), 2: createPreprocessor({ preprocess, threads: 2 }) };
+sharp.concurrency(1); // a picture that libvips decodes gets no second thread either
+async function round(threads) {
   const begin = performance.now();
-  for (const [i, bytes] of files.entries()) transform(await decode(bytes), out.subarray(i * size, (i + 1) * size));
-  return (performance.now() - begin) / 1000;
-}
-
-const pool = createPreprocessor({ preprocess, threads: 2 });
-async function twoThreads() {
-  const begin = performance.now();
-  await pool.batch(files);
+  await pools[threads].batch(files);
   return (performance.now() - begin) / 1000;
 }
 
@@ -94,15 +85,15 @@ const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const peer = await startPeer();
 const ours = { 1: [], 2: [] };
 const theirs = [];
-await oneThread();
-await twoThreads();
+await round(1);
+await round(2);
 await peer?.round(); // all warm
 for (let r = 0; r < ROUNDS; r++) {
-  ours[1].push(await oneThread());
+  ours[1].push(await round(1));
   if (peer) theirs.push(await peer.round());
-  ours[2].push(await twoThreads());
+  ours[2].push(await round(2));
 }
-await pool.dispose();
+for (const pool of Object.values(pools)) await pool.dispose();
 peer?.end();
 
 const rate = (seconds) => Math.round((files.length / seconds) * 10) / 10;
