@@ -1,13 +1,12 @@
-import { openWeights, type WeightsConfig } from "@vitrail/hub";
+import { openWeights } from "@vitrail/hub";
 import { hostTensors } from "@vitrail/jit";
 import {
   createModel,
   type ImageModel,
   loadModel,
   type ModelSpec,
-  type PartSpec,
   type Preprocess,
-  withModelArgs,
+  withStatedArgs,
 } from "@vitrail/layers";
 import { BOX_MODEL, boxFolder } from "./box.ts";
 import { fetching } from "./fetching.ts";
@@ -52,7 +51,8 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
       if (named === undefined) {
         throw new UserError(`${opened.id} has no config.json that names its architecture: say which model it is`);
       }
-      const spec = asStated(modelNamed(named, model === undefined ? opened.id : "model") as Spec, opened.config);
+      const own = modelNamed(named, model === undefined ? opened.id : "model") as Spec;
+      const spec = userError(() => withStatedArgs(own, opened.config));
       const stated = opened.config?.numClasses;
       const sized = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
       const built = hostTensors(() => loadModel(sized, opened.tensors));
@@ -69,13 +69,6 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
   } finally {
     fetched.done();
   }
-}
-
-/** A model in the sizes that a config.json of it states (timm's `model_args`). */
-export function asStated<S extends PartSpec>(spec: S, config: WeightsConfig | undefined): S {
-  const { architecture, modelArgs } = config ?? {};
-  if (architecture === undefined || modelArgs === undefined || modelNamed(architecture).name !== spec.name) return spec;
-  return userError(() => withModelArgs(spec, modelArgs));
 }
 
 /** What a model says of a configuration that cannot be is the user's to read. */

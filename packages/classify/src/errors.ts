@@ -1,5 +1,6 @@
 /** What went wrong in a {@link ClassifyError}, for programs; the message is for people. */
 export type ClassifyErrorCode =
+  | "bad-config"
   | "bad-option"
   | "bad-photo"
   | "disposed"

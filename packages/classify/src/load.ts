@@ -5,7 +5,7 @@ import {
   loadModel,
   type ModelSpec,
   type PartSpec,
-  withModelArgs,
+  withStatedArgs,
 } from "@vitrail/layers";
 import { ClassifyError } from "./errors.ts";
 
@@ -40,8 +40,7 @@ export function build<C, M extends ImageModel>(
   for (const note of weights.notes) onNote?.(`${weights.id}: ${note}`);
   return explained(spec.name, weights, () => {
     if (numClasses === undefined) return loadModel(asStated(spec, weights), weights.tensors, { config });
-    const { modelArgs = {} } = weights.config ?? {};
-    return loadModel(withModelArgs(spec, modelArgs), weights.tensors, {
+    return loadModel(withStatedArgs(spec, weights.config), weights.tensors, {
       numClasses,
       config,
       onFreshHead: (message) => onNote?.(message),
@@ -51,18 +50,18 @@ export function build<C, M extends ImageModel>(
 
 /** Builds a model without a classifier from opened weights, whatever classifier they have. The caller closes them. */
 export function buildFeatures<C, M extends ImageModel>(spec: ModelSpec<C, M>, weights: Weights): M {
-  const { modelArgs = {} } = weights.config ?? {};
   return explained(spec.name, weights, () =>
-    loadModel(withModelArgs(spec, modelArgs), weights.tensors, { numClasses: 0 }),
+    loadModel(withStatedArgs(spec, weights.config), weights.tensors, { numClasses: 0 }),
   );
 }
 
-/** A mismatch says what the checkpoint looks like. */
+/** A mismatch says what the checkpoint looks like; sizes that make no model are the mistake of whoever states them. */
 function explained<M>(model: string, weights: Weights, load: () => M): M {
   try {
     return load();
   } catch (error) {
     if (isCheckpointMismatch(error)) error.message = withLooks(error.message, model, weights);
+    if (error instanceof RangeError) throw new ClassifyError("bad-config", error.message, { cause: error });
     throw error;
   }
 }
@@ -71,9 +70,9 @@ function explained<M>(model: string, weights: Weights, load: () => M): M {
  * The model that a folder's config.json describes (a fine-tuned one of other classes, another image size, say): that is the one to
  * build, strictly.
  */
-export function asStated<S extends PartSpec>(spec: S, { config }: Pick<Weights, "config">): S {
+function asStated<S extends PartSpec>(spec: S, { config }: Pick<Weights, "config">): S {
   if (!config) return spec;
-  const stated = withModelArgs(spec, config.modelArgs ?? {});
+  const stated = withStatedArgs(spec, config);
   return { ...stated, config: stated.withClasses(stated.config as never, config.numClasses) };
 }
 

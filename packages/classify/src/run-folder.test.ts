@@ -85,6 +85,16 @@ test("a ViT of another image size answers with its run's classes, on both engine
       code: "checkpoint-mismatch",
       message: expect.stringContaining("in the model but not in the checkpoint: blocks.2."),
     });
+
+    for (const wrong of [{ depht: 2 }, { img_size: 25 }]) {
+      writeFileSync(join(run, "config.json"), JSON.stringify({ ...config, model_args: { ...modelArgs, ...wrong } }));
+      const refused = {
+        code: "bad-config",
+        message: expect.stringMatching(/depht: expected one of|25 is not a multiple/),
+      };
+      await expect(createClassifier({ models, weights: run, threads: 0 })).rejects.toMatchObject(refused);
+      await expect(createEmbedder({ models, weights: run, threads: 0 })).rejects.toMatchObject(refused);
+    }
   } finally {
     model.dispose();
     rmSync(run, { recursive: true, force: true });

@@ -41,7 +41,7 @@ export {
   loadModel,
   rebuildOn,
 } from "./model.ts";
-export { withModelArgs } from "./model-args.ts";
+export { withModelArgs, withStatedArgs } from "./model-args.ts";
 export { type Head, Identity, type Module, Sequential } from "./module.ts";
 export { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts";
 export {

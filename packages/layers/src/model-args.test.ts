@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { withModelArgs } from "./model-args.ts";
+import { withModelArgs, withStatedArgs } from "./model-args.ts";
 import type { PartSpec } from "./spec.ts";
 
 const spec = {
@@ -27,4 +27,12 @@ describe("withModelArgs", () => {
     expect(() => withModelArgs(spec, { backbone: "resnet18" })).toThrow("backbone");
     expect(() => withModelArgs({ ...spec, config: { blocks: 3 } }, { global_pool: "avg" })).toThrow("global_pool");
   });
+});
+
+test("withStatedArgs takes a config.json's sizes for its own architecture only", () => {
+  const modelArgs = { img_size: 96 };
+  expect(withStatedArgs(spec, { architecture: "vit_x.tag", modelArgs }).config).toMatchObject({ imgSize: 96 });
+  for (const config of [undefined, { architecture: "vit_x" }, { architecture: "resnet18", modelArgs }]) {
+    expect(withStatedArgs(spec, config)).toBe(spec);
+  }
 });

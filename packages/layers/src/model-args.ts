@@ -26,6 +26,18 @@ export function withModelArgs<S extends PartSpec>(spec: S, args: Readonly<Record
   return { ...spec, config };
 }
 
+/**
+ * A spec in the sizes that a config.json states, where that is of this architecture: another's `model_args` say nothing of it.
+ * @throws RangeError as {@link withModelArgs}
+ */
+export function withStatedArgs<S extends PartSpec>(
+  spec: S,
+  config: { readonly architecture: string; readonly modelArgs?: Readonly<Record<string, unknown>> } | undefined,
+): S {
+  const architecture = config?.architecture.split(".")[0]; // a tag may follow the name
+  return config?.modelArgs && architecture === spec.name ? withModelArgs(spec, config.modelArgs) : spec;
+}
+
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 function isPlain(value: unknown): boolean {

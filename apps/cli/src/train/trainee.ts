@@ -7,10 +7,11 @@ import {
   type ModelSpec,
   type Preprocess,
   withModelArgs,
+  withStatedArgs,
 } from "@vitrail/layers";
 import { fetching } from "../fetching.ts";
 import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
-import { asStated, sourceOf, userError } from "../open-model.ts";
+import { sourceOf, userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -65,7 +66,7 @@ export async function openTrainee(
         );
       }
       const own = modelNamed(named, plain ? "--model" : opened.id) as unknown as Spec;
-      const stated = asStated(own, opened.config);
+      const stated = userError(() => withStatedArgs(own, opened.config));
       const spec = changed(stated, recipe);
       const preprocess = preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe);
       return {
