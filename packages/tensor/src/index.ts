@@ -19,4 +19,5 @@ export { BackendError, type BackendErrorCode } from "./errors.ts";
 export * from "./grads.ts";
 export { layerNorm, rmsNorm } from "./norm.ts";
 export * from "./ops.ts";
+export { resizeBilinear } from "./resize.ts";
 export type { NamedTensor, StateDict } from "./state-dict.ts";

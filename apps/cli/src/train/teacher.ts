@@ -10,7 +10,8 @@ const OF_TEACHER = ["kd_distill_type", "kd_temperature", "task_loss_weight", "di
 
 /**
  * Opens a recipe's teacher; undefined where it has none.
- * @throws UserError where it knows other classes, or takes images of another size
+ * One that takes images of another size sees the student's resized to it.
+ * @throws UserError where it knows other classes
  */
 export async function openTeacher(
   recipe: Recipe,
@@ -29,21 +30,17 @@ export async function openTeacher(
   const opened = await openModel({ model, weights, offline });
   try {
     checkClasses(opened, classes);
-    const own = (opened.model as { config?: { imgSize?: unknown } }).config?.imgSize;
-    const [, height, width] = student.inputSize;
-    if (own !== undefined && String(own) !== String(Array.isArray(own) ? [height, width] : height)) {
-      throw new UserError(
-        `the teacher ${opened.name} takes images of ${own} pixels, the student's are ${height} × ${width}`,
-      );
-    }
   } catch (error) {
     opened.model.dispose();
     throw error;
   }
   const { kd_distill_type, kd_temperature, task_loss_weight, distill_loss_weight } = recipe;
-  const { mean, std } = opened.preprocess;
+  const { inputSize, mean, std } = opened.preprocess;
+  const [, height, width] = inputSize;
+  const alike = height === student.inputSize[1] && width === student.inputSize[2];
   return {
     model: opened.model,
+    ...(alike ? {} : { imageSize: [height, width] as const }),
     normalisation: { student: { mean: student.mean, std: student.std }, teacher: { mean, std } },
     ...(kd_distill_type === undefined ? {} : { kind: kd_distill_type }),
     ...(kd_temperature === undefined ? {} : { temperature: kd_temperature }),

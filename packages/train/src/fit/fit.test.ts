@@ -103,6 +103,16 @@ describe("fit", () => {
     });
     expect(taught.at(-1)?.train.loss).toBeLessThan((taught[0]?.train.loss as number) / 2);
     expect(taught.at(-1)?.validation?.top1).toBeGreaterThan(0.5);
+    const seen = new Set<string>();
+    const larger: FitOptions["model"] = {
+      params: teacher.params,
+      forward: (images, ctx) => {
+        seen.add(String(images.shape.slice(1)));
+        return teacher.forward(images, ctx);
+      },
+    };
+    await learn({ epochs: 1, teacher: { model: larger, imageSize: [12, 14] } });
+    expect([...seen]).toEqual(["12,14,3"]); // enlarged for it
     teacher.dispose();
   });
 

@@ -63,6 +63,8 @@ export interface Keeper {
 /** A model that helps another to learn. */
 export interface Teacher extends TeacherOptions {
   readonly model: Trainable;
+  /** Height and width of the images that the teacher takes. Default: the student's; others are resized bilinearly. */
+  readonly imageSize?: readonly [height: number, width: number] | undefined;
   /** How the teacher's images differ from the student's: both are `(value − mean) / std` of values in 0–1. Default: not at all. */
   readonly normalisation?: {
     readonly student: { readonly mean: readonly number[]; readonly std: readonly number[] };

@@ -1,5 +1,6 @@
 /** What a teacher says of the batches that a student learns from. */
 import { type Compiled, compile, type EngineOptions } from "@vitrail/jit";
+import { resizeBilinear, type Tensor4D } from "@vitrail/tensor";
 import type { BatchSource } from "./data.ts";
 import type { Teacher } from "./options.ts";
 
@@ -13,18 +14,19 @@ export interface TeacherRunner {
 
 /** Compiles the teacher for batches of the student's data. */
 export async function openTeacher(
-  { model, normalisation }: Teacher,
+  { model, imageSize, normalisation }: Teacher,
   { batchSize, shape }: BatchSource,
   engine: EngineOptions,
 ): Promise<TeacherRunner> {
-  const compiled: Compiled = await compile(model, { ...engine, input: [batchSize, ...shape] });
+  const look = imageSize ? { forward: (images: Tensor4D) => model.forward(resizeBilinear(images, imageSize)) } : model;
+  const compiled: Compiled = await compile(look, { ...engine, input: [batchSize, ...shape] });
   const convert = normalisation ? renormaliser(normalisation) : undefined;
   const seen = convert ? new Float32Array(batchSize * shape.reduce((a, b) => a * b)) : undefined;
-  const look = (images: Float32Array) => (convert && seen ? convert(images, seen) : images);
+  const seenBy = (images: Float32Array) => (convert && seen ? convert(images, seen) : images);
   try {
     const classes =
       (await compiled.run(new Float32Array(batchSize * shape.reduce((a, b) => a * b)))).length / batchSize;
-    return { classes, logits: (images) => compiled.run(look(images)), dispose: () => compiled.dispose() };
+    return { classes, logits: (images) => compiled.run(seenBy(images)), dispose: () => compiled.dispose() };
   } catch (error) {
     await compiled.dispose();
     throw error;
