@@ -41,16 +41,24 @@ class NarrowResNet(ResNet):
                 module.inplace = False
 
 
+class PlainBlock(CifarBlock):
+    """The reference trainer's block without its shortcut."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(y)))
+
+
 class NarrowCifarResNet(CifarResNet):
     """The reference trainer's network with `width` channels in place of 16."""
 
-    def __init__(self, n: int, width: int, classes: int):
+    def __init__(self, n: int, width: int, classes: int, block: type[CifarBlock] = CifarBlock):
         nn.Module.__init__(self)
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         cin = width
         for s, cout in enumerate((width, 2 * width, 4 * width)):
-            blocks = [CifarBlock(cin if b == 0 else cout, cout, 2 if s > 0 and b == 0 else 1) for b in range(n)]
+            blocks = [block(cin if b == 0 else cout, cout, 2 if s > 0 and b == 0 else 1) for b in range(n)]
             cin = cout
             setattr(self, f"layer{s + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(4 * width, classes)
@@ -64,11 +72,12 @@ def small() -> None:
         calibrate(model, nchw(image(f"resnet.{name}.calibration", (8, 48, 40, 3))).double())
         write_model(FOLDER, name, model, (2, 48, 40, 3), [1, 4], "resnet.py", ("eval", "train"))
 
-    model = NarrowCifarResNet(2, 4, 10)
-    fill_model(model, 2**0.5)
-    model = model.double()
-    calibrate(model, nchw(image("resnet.cifar.calibration", (8, 16, 16, 3))).double())
-    write_model(FOLDER, "cifar", model, (2, 16, 16, 3), [3, 8], "resnet.py", ("eval", "train"))
+    for name, block, n in (("cifar", CifarBlock, 2), ("plain", PlainBlock, 1)):
+        model = NarrowCifarResNet(n, 4, 10, block)
+        fill_model(model, 2**0.5)
+        model = model.double()
+        calibrate(model, nchw(image(f"resnet.{name}.calibration", (8, 16, 16, 3))).double())
+        write_model(FOLDER, name, model, (2, 16, 16, 3), [3, 8], "resnet.py", ("eval", "train"))
 
 
 def full() -> None:

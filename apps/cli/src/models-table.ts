@@ -1,13 +1,17 @@
 import type { AnyModelSpec } from "@vitrail/classify";
 import type { PublishedWeights } from "@vitrail/hub";
 import type { WeightsSpec } from "@vitrail/layers";
-import { resnetModels } from "@vitrail/resnet";
-import { vitModels } from "@vitrail/vit";
+import { cifarBackbone, resnet20_cifar, resnetModels } from "@vitrail/resnet";
+import { vit_mini_r20_s4_32, vitModels } from "@vitrail/vit";
 import { didYouMean } from "./suggest.ts";
 import { UserError } from "./user-error.ts";
 
 /** Every model of the command, by name. */
-export const models: Readonly<Record<string, AnyModelSpec>> = { ...resnetModels, ...vitModels };
+export const models: Readonly<Record<string, AnyModelSpec>> = {
+  ...resnetModels,
+  ...vitModels,
+  vit_mini_r20_s4_32: vit_mini_r20_s4_32(cifarBackbone(resnet20_cifar)),
+};
 
 /** The model of a name, as typed by a user or named in a config.json. */
 export function modelNamed(name: string, where = "--model"): AnyModelSpec {

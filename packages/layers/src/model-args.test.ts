@@ -25,6 +25,12 @@ describe("withModelArgs", () => {
     );
     expect(() => withModelArgs(spec, { img_size: { a: 1 } })).toThrow("img_size");
     expect(() => withModelArgs(spec, { backbone: "resnet18" })).toThrow("backbone");
+    const hybrid = { ...spec, config: { imgSize: 32, backbone: { name: "resnet18", build: () => {} } } };
+    for (const args of [{ backbone: "resnet34" }, { in_chans: 1 }]) {
+      expect(() => withModelArgs(hybrid as never, args)).toThrow(
+        "expected one of img_size, drop_rate, drop_path_rate, with",
+      );
+    }
     expect(() => withModelArgs({ ...spec, config: { blocks: 3 } }, { global_pool: "avg" })).toThrow("global_pool");
   });
 });

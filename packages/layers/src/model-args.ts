@@ -11,12 +11,16 @@ const OF_TOKENS = ["globalPool", "fcNorm", "posDropRate", "projDropRate", "attnD
  */
 export function withModelArgs<S extends PartSpec>(spec: S, args: Readonly<Record<string, unknown>>): S {
   const own = spec.config as Readonly<Record<string, unknown>>;
-  const known = new Set([...Object.keys(own), ...COMMON, ...("embedDim" in own ? OF_TOKENS : [])]);
+  const known = new Set(
+    [...Object.keys(own), ...COMMON, ...("embedDim" in own ? OF_TOKENS : [])].filter((one) => {
+      return one in own ? isPlain(own[one]) : !(one === "inChans" && "backbone" in own); // a hybrid's channels are its backbone's
+    }),
+  );
   const config: Record<string, unknown> = { ...own };
   for (const [name, value] of Object.entries(args)) {
     const key = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    if (!known.has(key) || typeof own[key] === "function" || !isPlain(value)) {
-      const names = [...known].filter((one) => typeof own[one] !== "function").map(snake);
+    if (!known.has(key) || !isPlain(value)) {
+      const names = [...known].map(snake);
       throw new RangeError(
         `${spec.name}: model_args: ${name}: expected one of ${names.join(", ")}, with a plain value`,
       );

@@ -8,6 +8,7 @@ import {
   mapState,
 } from "@vitrail/layers";
 import type { StateDict } from "@vitrail/tensor";
+import type { CifarResNet, CifarResNetConfig } from "./cifar.ts";
 import type { ResNet, ResNetConfig } from "./resnet.ts";
 
 /** For `ModelSpec.adapt`: a checkpoint for images of other channels, as timm does it. */
@@ -64,5 +65,22 @@ export function resnetBackbone(
     weights: {},
     reduction: 4 * 2 ** (count - 1),
     adapt: (dict, to) => adaptStem(new Map([...dict].filter(([name]) => !isLater(name))), to),
+  };
+}
+
+/**
+ * A network for CIFAR without its classifier, as a model: a backbone as {@link resnetBackbone} makes one of a ResNet, a quarter
+ * as high and wide as the image.
+ */
+export function cifarBackbone(
+  spec: ModelSpec<CifarResNetConfig, CifarResNet>,
+): ModelSpec<CifarResNetConfig, CifarResNet> & { readonly reduction: number } {
+  return {
+    ...spec,
+    name: `${spec.name}_backbone`,
+    config: { ...spec.config, numClasses: 0 },
+    weights: {},
+    reduction: 4,
+    adapt: (dict, to) => adaptStem(new Map([...dict].filter(([name]) => !name.startsWith("fc."))), to),
   };
 }

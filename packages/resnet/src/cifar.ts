@@ -1,7 +1,7 @@
 /**
  * The ResNets for 32-pixel images of "Deep Residual Learning for Image Recognition", https://arxiv.org/abs/1512.03385,
- * section 4.2: 6n + 2 layers, n blocks each of 16, 32 and 64 channels, and shortcuts without parameters (option A).
- * Parameter names follow torchvision's ResNet.
+ * section 4.2: 6n + 2 layers, n blocks each of 16, 32 and 64 channels, and shortcuts without parameters (option A); and the
+ * plain networks that the paper holds them against, the same layers without a shortcut. Parameter names follow torchvision's ResNet.
  */
 import {
   BatchNorm2d,
@@ -31,6 +31,8 @@ export interface CifarResNetConfig {
   readonly width: number;
   /** 0: no classifier. */
   readonly numClasses: number;
+  /** False for the paper's plain networks: the same layers in a row, and the same parameters. Default true. */
+  readonly shortcuts?: boolean;
   /** Channels of the image. Default 3. */
   readonly inChans?: number;
   /** Dropout before the classifier, in training. Default 0. */
@@ -42,7 +44,7 @@ export interface CifarResNetConfig {
 const conv = (p: Params, inChannels: number, outChannels: number, stride = 1): Conv2d =>
   new Conv2d(p, inChannels, outChannels, 3, { stride, padding: 1, bias: false, init: kaimingNormal("fanIn") });
 
-/** Two 3 x 3 convolutions and a shortcut of option A: every second pixel, the new channels zero. */
+/** Two 3 x 3 convolutions and, but for plain networks, a shortcut of option A: every second pixel, the new channels zero. */
 class BasicBlock {
   readonly path: string;
   readonly conv1: Conv2d;
@@ -50,11 +52,22 @@ class BasicBlock {
   readonly conv2: Conv2d;
   readonly bn2: BatchNorm2d;
   readonly dropPath: DropPath;
+  readonly shortcuts: boolean;
   readonly stride: number;
   readonly extra: number;
 
-  constructor(p: Params, inChannels: number, outChannels: number, stride: number, dropPath: number) {
+  constructor(
+    p: Params,
+    inChannels: number,
+    outChannels: number,
+    {
+      shortcuts,
+      stride,
+      dropPath,
+    }: { readonly shortcuts: boolean; readonly stride: number; readonly dropPath: number },
+  ) {
     this.path = p.path;
+    this.shortcuts = shortcuts;
     this.conv1 = conv(p.at("conv1"), inChannels, outChannels, stride);
     this.bn1 = new BatchNorm2d(p.at("bn1"), outChannels);
     this.conv2 = conv(p.at("conv2"), outChannels, outChannels);
@@ -67,7 +80,7 @@ class BasicBlock {
   forward(x: Tensor4D, ctx: Context): Tensor4D {
     let y: Tensor4D = relu(this.bn1.forward(this.conv1.forward(x, ctx), ctx));
     y = this.bn2.forward(this.conv2.forward(y, ctx), ctx);
-    y = relu(add<Tensor4D>(this.dropPath.forward(y, ctx), this.#shortcut(x)));
+    y = relu(this.shortcuts ? add<Tensor4D>(this.dropPath.forward(y, ctx), this.#shortcut(x)) : y);
     ctx.tap(this.path, y);
     return y;
   }
@@ -93,6 +106,8 @@ export class CifarResNet implements ImageModel {
   readonly config: CifarResNetConfig;
   readonly numClasses: number;
   readonly numFeatures: number;
+  /** Pixels of the image to one of the last map. */
+  readonly reduction = 4;
   readonly conv1: Conv2d;
   readonly bn1: BatchNorm2d;
   readonly stages: readonly (readonly BasicBlock[])[];
@@ -101,8 +116,13 @@ export class CifarResNet implements ImageModel {
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: CifarResNetConfig, head: Head = config.numClasses) {
-    const { blocks: n, width, inChans = 3, dropRate = 0, dropPathRate = 0 } = config;
+    const { blocks: n, width, shortcuts = true, inChans = 3, dropRate = 0, dropPathRate = 0 } = config;
     if (!Number.isInteger(n) || n < 1) throw new RangeError(`blocks: expected 1, 2, 3, …, found ${n}`);
+    if (!shortcuts && dropPathRate > 0) {
+      throw new RangeError(
+        `dropPathRate: expected 0 without shortcuts, which carry what is dropped, found ${dropPathRate}`,
+      );
+    }
     this.params = params;
     this.config = config;
     this.conv1 = conv(params.at("conv1"), inChans, width);
@@ -113,13 +133,11 @@ export class CifarResNet implements ImageModel {
         const first = s > 0 && b === 0;
         const outChannels = width * factor;
         const p = params.at(`layer${s + 1}`).at(b);
-        return new BasicBlock(
-          p,
-          first ? outChannels / 2 : outChannels,
-          outChannels,
-          first ? 2 : 1,
-          rates[s * n + b] as number,
-        );
+        return new BasicBlock(p, first ? outChannels / 2 : outChannels, outChannels, {
+          shortcuts,
+          stride: first ? 2 : 1,
+          dropPath: rates[s * n + b] as number,
+        });
       }),
     );
     this.numFeatures = width * 4;

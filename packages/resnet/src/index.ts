@@ -2,9 +2,13 @@
  * ResNet for ImageNet (v1.5) and for CIFAR, with torchvision's and timm's parameter names.
  * @module
  */
-export { resnetBackbone, resnetStages } from "./adapt.ts";
+export { cifarBackbone, resnetBackbone, resnetStages } from "./adapt.ts";
 export { CifarResNet, type CifarResNetConfig } from "./cifar.ts";
 export {
+  plain20_cifar,
+  plain32_cifar,
+  plain44_cifar,
+  plain56_cifar,
   resnet18,
   resnet20_cifar,
   resnet32_cifar,

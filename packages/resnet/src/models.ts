@@ -170,7 +170,59 @@ export const resnet110_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsT
   layers: cifarLayers,
 };
 
-/** Every ResNet here, by its name. */
+/** The 20 layers of resnet20_cifar without its shortcuts: the paper's plain-20. */
+export const plain20_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
+  name: "plain20_cifar",
+  config: { blocks: 3, width: 16, shortcuts: false, numClasses: 10 },
+  build: buildCifar,
+  head: "fc",
+  preprocess: cifar,
+  weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
+};
+
+/** The 32 layers of resnet32_cifar without its shortcuts: the paper's plain-32. */
+export const plain32_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
+  name: "plain32_cifar",
+  config: { blocks: 5, width: 16, shortcuts: false, numClasses: 10 },
+  build: buildCifar,
+  head: "fc",
+  preprocess: cifar,
+  weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
+};
+
+/** The 44 layers of resnet44_cifar without its shortcuts: the paper's plain-44. */
+export const plain44_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
+  name: "plain44_cifar",
+  config: { blocks: 7, width: 16, shortcuts: false, numClasses: 10 },
+  build: buildCifar,
+  head: "fc",
+  preprocess: cifar,
+  weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
+};
+
+/** The 56 layers of resnet56_cifar without its shortcuts: the paper's plain-56. */
+export const plain56_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
+  name: "plain56_cifar",
+  config: { blocks: 9, width: 16, shortcuts: false, numClasses: 10 },
+  build: buildCifar,
+  head: "fc",
+  preprocess: cifar,
+  weights: {},
+  withClasses: withCifarClasses,
+  adapt: adaptStem,
+  layers: cifarLayers,
+};
+
+/** Every network here, by its name. */
 export const resnetModels = {
   resnet18,
   resnet34,
@@ -182,4 +234,8 @@ export const resnetModels = {
   resnet44_cifar,
   resnet56_cifar,
   resnet110_cifar,
+  plain20_cifar,
+  plain32_cifar,
+  plain44_cifar,
+  plain56_cifar,
 } as const;

@@ -13,6 +13,10 @@ import { createModel, inference, initParams, loadModel, summarize, type WeightsS
 import { memory, type Tensor4D, tensor4d, tidy, useBackend, zeros } from "@vitrail/tensor";
 import { describe, expect, test } from "vitest";
 import {
+  CifarResNet,
+  cifarBackbone,
+  plain20_cifar,
+  plain44_cifar,
   ResNet,
   resnet18,
   resnet20_cifar,
@@ -34,6 +38,7 @@ const small = {
     config: { block: "bottleneck", layers: [1, 2, 1, 1], width: 3, numClasses: 5 },
   },
   cifar: { ...resnet20_cifar, name: "cifar", config: { blocks: 2, width: 4, numClasses: 10 } },
+  plain: { ...plain20_cifar, name: "plain", config: { blocks: 1, width: 4, shortcuts: false, numClasses: 10 } },
 } as const;
 
 conformance(small.basic, { imageSize: [48, 40], intermediate: "layer2.0.downsample" });
@@ -80,6 +85,12 @@ describe("the table of models", () => {
     // 0.27 M and 1.7 M: table 6 of the paper.
     expect(count(parameterShapes(resnet20_cifar as never))).toBe(269_722);
     expect(count(parameterShapes(resnet110_cifar as never))).toBe(1_727_962);
+    // Shortcuts of option A have no parameters: a plain network has the same names and shapes.
+    for (const depth of [20, 32, 44, 56] as const) {
+      const [plain, residual] = [resnetModels[`plain${depth}_cifar`], resnetModels[`resnet${depth}_cifar`]];
+      expect(parameterShapes(plain as never)).toEqual(parameterShapes(residual as never));
+    }
+    expect(count(parameterShapes(plain44_cifar as never))).toBe(658_586);
   });
 
   test("resnet50 is 25.56 M parameters and 4.11 GMACs, as timm counts", async () => {
@@ -142,6 +153,23 @@ describe("a ResNet cut after a stage", () => {
     expect(() => resnetStages(resnet18.config, 5)).toThrow("stages: expected 1 to 4, found 5");
     expect(() => resnetStages(resnet18.config, 0)).toThrow("stages: expected 1 to 4, found 0");
   });
+});
+
+test("a network for CIFAR without its classifier takes the whole one's checkpoint, and gives its last map", async () => {
+  await useBackend("cpu");
+  const whole = createModel(small.cifar, { seed: 3 });
+  const spec = cifarBackbone(small.cifar);
+  const cut = loadModel(spec, whole.params.stateDict());
+  expect([spec.reduction, cut.reduction, cut.numFeatures]).toEqual([4, 4, 16]);
+  tidy(() => {
+    const x: Tensor4D = zeros([1, 16, 12, 3]);
+    expect(cut.forwardFeatures(x).shape).toEqual([1, 4, 3, 16]);
+    expect(cut.forwardFeatures(x).dataSync()).toEqual(whole.forwardFeatures(x).dataSync());
+  });
+  loadModel(spec, cut.params.stateDict()).dispose();
+  expect(() => loadModel(cifarBackbone(resnet110_cifar), whole.params.stateDict())).toThrow("layer1.2.conv1.weight");
+  whole.dispose();
+  cut.dispose();
 });
 
 describe("a checkpoint for images of other channels", () => {
@@ -220,6 +248,14 @@ describe("options", () => {
       expect(taps.get("layer2.1")).toEqual(taps.get("layer2.0"));
     });
     model.dispose();
+  });
+
+  test("stochastic depth needs shortcuts: without one, a dropped branch leaves nothing", () => {
+    const params = initParams(0);
+    expect(() => new CifarResNet(params, { ...small.plain.config, dropPathRate: 0.1 })).toThrow(
+      "dropPathRate: expected 0 without shortcuts",
+    );
+    params.dispose();
   });
 
   test("a stage without a block is refused", () => {

@@ -1,10 +1,17 @@
 import { conformance, expectClose } from "@repo/testing";
 import { encodeSafetensors, readCheckpoint } from "@vitrail/checkpoint";
-import { createModel, loadModel, type ModelSpec } from "@vitrail/layers";
-import { type ResNet, type ResNetConfig, resnet18, resnetBackbone } from "@vitrail/resnet";
+import { createModel, loadModel, type ModelSpec, summarize } from "@vitrail/layers";
+import {
+  cifarBackbone,
+  type ResNet,
+  type ResNetConfig,
+  resnet18,
+  resnet20_cifar,
+  resnetBackbone,
+} from "@vitrail/resnet";
 import { memory, ones, type StateDict, type Tensor4D, tidy, useBackend } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type HybridViTConfig, hybridSpec, loadHybrid, vit_tiny_patch16_224 } from "./index.ts";
+import { type HybridViTConfig, hybridSpec, loadHybrid, vit_mini_r20_s4_32, vit_tiny_patch16_224 } from "./index.ts";
 
 const sizes = { embedDim: 24, depth: 2, numHeads: 3, mlpRatio: 4, numClasses: 5 };
 const resnet: ModelSpec<ResNetConfig, ResNet> = {
@@ -127,5 +134,32 @@ describe("a hybrid of pretrained parts", () => {
       "head.bias",
     ];
     expect(names.map((name) => order?.layerOf(name))).toEqual([0, 0, 2, 2, 3]);
+  });
+});
+
+describe("vit_mini_r20_s4_32", () => {
+  const mini = vit_mini_r20_s4_32(cifarBackbone(resnet20_cifar));
+
+  test("is 64 tokens of a ResNet-20's last map, in 0.82 M parameters, and takes that network's checkpoint", async () => {
+    await useBackend("cpu");
+    const resnet20 = createModel(resnet20_cifar, { seed: 1 });
+    const model = loadHybrid(mini, { backbone: resnet20.params.stateDict() }, { numClasses: 4 });
+    const { params, rows } = summarize(model, [32, 32, 3]);
+    expect(params).toBe(817_306 - 6 * (128 + 1)); // six classes fewer
+    expect(rows.find(({ name }) => name === "patch_embed.proj")?.outputShape).toEqual([1, 8, 8, 128]);
+    const x: Tensor4D = ones([1, 32, 32, 3]);
+    tidy(() => {
+      const map = model.intermediates(x, ["patch_embed.backbone"])["patch_embed.backbone"];
+      expect(map?.dataSync()).toEqual(resnet20.forwardFeatures(x).dataSync());
+    });
+    for (const one of [resnet20, model, x]) one.dispose();
+  });
+
+  test("takes images of other sizes with the same weights", async () => {
+    await useBackend("cpu");
+    const model = createModel(mini);
+    const small = loadModel(mini, model.params.stateDict(), { config: { imgSize: 28 } });
+    expect(small.encoder.posEmbed.shape).toEqual([1, 1 + 7 * 7, 128]);
+    for (const one of [model, small]) one.dispose();
   });
 });

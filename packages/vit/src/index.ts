@@ -27,5 +27,6 @@ export {
   vit_tiny_patch32_224,
   vitModels,
 } from "./models.ts";
+export { vit_mini_r20_s4_32 } from "./models-hybrid.ts";
 export { resamplePatchEmbed, resamplePosEmbed, type Size } from "./resample.ts";
 export { ViT, type ViTConfig } from "./vit.ts";

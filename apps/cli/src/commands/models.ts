@@ -74,6 +74,11 @@ export const COUNTED: Readonly<Record<string, readonly [number, number]>> = {
   resnet44_cifar: [658_586, 0.098],
   resnet56_cifar: [853_018, 0.1266],
   resnet110_cifar: [1_727_962, 0.255],
+  plain20_cifar: [269_722, 0.0409],
+  plain32_cifar: [464_154, 0.0695],
+  plain44_cifar: [658_586, 0.098],
+  plain56_cifar: [853_018, 0.1266],
+  vit_mini_r20_s4_32: [817_306, 0.0802],
   vit_tiny_patch32_224: [6_131_560, 0.3072],
   vit_large_patch32_224: [306_535_400, 15.3901],
 };
