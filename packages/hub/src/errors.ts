@@ -6,7 +6,7 @@ export type HubErrorCode =
   | "bad-config" // a config.json that is damaged or contradicts itself
   | "foreign-config" // a config.json in another library's form
   | "unsupported-source" // a kind of source that cannot be opened here
-  | "bad-id" // a repository name or revision that cannot be one
+  | "bad-id" // a name of a repository, revision or weights package that cannot be one
   | "bad-option" // an option, variable or token that cannot be used
   | "web-page" // a page came in place of a file
   | "not-a-hub" // what answers at the endpoint is no hub
@@ -26,7 +26,8 @@ export type HubErrorCode =
   | "disk-full" // no room for the file
   | "cache-not-writable" // the cache is read-only, or its place is taken
   | "read-failed" // the file system did not give it
-  | "no-package"; // a weights package that is not installed
+  | "no-package" // a weights package that is not installed
+  | "no-model"; // a model that a weights package does not hold
 
 /**
  * Weights that cannot be found or opened, in one line: what was expected, what was found, what to do.

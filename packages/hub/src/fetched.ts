@@ -65,6 +65,12 @@ async function openParts(source: WeightsSource, options: OpenOptions): Promise<W
 function hubIdIn(source: string | URL, { endpoint = HUGGING_FACE }: OpenOptions): HubId | undefined {
   const text = String(source);
   if (/^https?:/i.test(text)) return hubIdOfPage(toUrl(source), endpoint);
+  if (/^@[^/]+\/[^/]+(\/[^/]+)?$/.test(text) && !/\.(safetensors|json|pth|pt|bin|th|npz|npy)$/i.test(text)) {
+    throw new HubError(
+      "unsupported-source",
+      `${text} is an npm package, which a page cannot look into: give { config, model }, the addresses that a bundler has for ${text}/config.json and ${text}/model.safetensors`,
+    );
+  }
   return /^\.|^\/|\/$/.test(text) ? undefined : parseHubId(text);
 }
 

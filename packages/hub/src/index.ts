@@ -28,4 +28,4 @@ export type {
   WeightsInput,
   WeightsSource,
 } from "./weights.ts";
-export { weightsPackage } from "./weights-package.ts";
+export { modelsInPackage, type PackagedModel, weightsPackage } from "./weights-package.ts";

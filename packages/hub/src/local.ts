@@ -12,12 +12,14 @@ import { type HubId, hubIdOfPage, isExplicit, parseHubId } from "./hub-id.ts";
 import { nearestNames } from "./nearest.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { type OpenOptions, toWeights, type Weights, type WeightsInput, type WeightsSource } from "./weights.ts";
+import { isPackageName, weightsPackage } from "./weights-package.ts";
 
 /**
  * Opens weights: a name on the hub (`org/repo`, `org/repo@revision`, a timm name with its tag), a folder (`config.json`
- * and one checkpoint), a checkpoint file, the index of a sharded one, as path, file URL or address, an entry of a model's
- * table, or the parts one by one. Only headers are read; a tensor's bytes are read when it is used. What is on the network comes into a
- * cache first: the hub's files into that of Python's huggingface_hub.
+ * and one checkpoint), a checkpoint file, the index of a sharded one, as path, file URL or address, an installed weights package
+ * (`@vitrail/weights-cifar10`, or with `/MODEL` after it), an entry of a model's table, or the parts one by one. Only headers are read; a
+ * tensor's bytes are read when it is used. What is on the network comes into a cache first: the hub's files into that of Python's
+ * huggingface_hub.
  *
  * @throws HubError where nothing is found, or more than one thing; CheckpointError where the bytes are no sound checkpoint
  */
@@ -108,10 +110,17 @@ function read(path: string): Uint8Array {
   }
 }
 
-/** What a source means: an address, a path where something is or that can be nothing else, or a name on the hub. */
+/** What a source means: an address, a path where something is or that can be nothing else, a weights package, or a name on the hub. */
 function placeOf(source: string | URL, options: OpenOptions): { url: URL } | { path: string } | HubId {
   const url = webUrl(source);
   if (url) return hubIdOfPage(url, hubSettings(options).endpoint) ?? { url };
+  if (typeof source === "string" && isPackageName(source) && statOf(source) === undefined) {
+    try {
+      return { path: weightsPackage(source, options.from) };
+    } catch (error) {
+      throw localToo(error, source);
+    }
+  }
   if (typeof source === "string" && !/^(file:|\.|\/|~|[a-z]:[\\/])/i.test(source)) {
     const id = parseHubId(source);
     if (id && (isExplicit(source) || statOf(source) === undefined)) return id;
@@ -142,11 +151,11 @@ function toPath(source: string | URL): string {
   return source;
 }
 
-/** A name that is not on the hub may have been meant as a path. */
+/** A name that is not on the hub, or of no installed package, may have been meant as a path. */
 function localToo(error: unknown, id: string): unknown {
-  if ((error as HubError).code !== "repo-not-found" || isExplicit(id)) return error;
-  const { message, cause } = error as HubError;
-  return new HubError("repo-not-found", `${message}; there is no file or folder of this name either`, cause);
+  const { code, message, cause } = error as HubError;
+  if ((code !== "repo-not-found" && code !== "no-package") || isExplicit(id)) return error;
+  return new HubError(code, `${message}; there is no file or folder of this name either`, cause);
 }
 
 function notFound(path: string, id: string): HubError {

@@ -12,6 +12,7 @@ import { type HubId, isExplicit, parseHubId } from "./hub-id.ts";
 import { refusalError } from "./refusal.ts";
 import { type FileInfo, Remote, refusalOf } from "./remote.ts";
 import type { OpenOptions, PublishedWeights } from "./weights.ts";
+import { isPackageName } from "./weights-package.ts";
 
 /** The files of a load, all of one commit. */
 export interface Snapshot {
@@ -173,5 +174,8 @@ function shardsOf(model: string): readonly string[] {
 /** The repository that a text or a table's entry names. */
 export function hubIdFor(id: string | PublishedWeights): HubId {
   const text = typeof id === "string" ? id : id.hubId;
+  if (isPackageName(text)) {
+    throw new HubError("bad-id", `${text} is an npm package and not on the hub; \`npm install\` brings it`);
+  }
   return parseHubId(isExplicit(text) ? text : `hf-hub:${text}`) as HubId;
 }

@@ -18,7 +18,7 @@ export interface PublishedWeights {
   readonly hubId: string;
 }
 
-/** Where weights come from: a name on the hub, a path (Node), an address, the parts one by one, or an entry of a model's table. */
+/** Where weights come from: a name on the hub, a path or a weights package (Node), an address, the parts, or an entry of a model's table. */
 export type WeightsInput = string | URL | WeightsSource | PublishedWeights;
 
 /** How far a download is. */
@@ -66,6 +66,8 @@ export interface OpenOptions {
    * `model_ema`, `state_dict` and `model`, as timm does, else all of the file.
    */
   readonly part?: string;
+  /** Node: where a weights package is looked for first, a module's `import.meta.url`: only who depends on a package may see it. */
+  readonly from?: string | URL;
   /** Names to offer where one is not on the hub. */
   readonly names?: Iterable<string>;
 }
