@@ -188,6 +188,8 @@ export async function main(args: readonly string[]): Promise<number> {
     .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
     .addOption(engineOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
+    .addOption(precisionOption())
+    .option("--calibrate <folder>", "photos like the data's, for --precision int8 of models with convolutions")
     .option("--json", "print one JSON document")
     .action(async (options) => {
       const { evaluateModel } = await import("./commands/eval.ts");

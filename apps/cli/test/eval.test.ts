@@ -77,6 +77,19 @@ describe("vitrail eval", () => {
     expect(stdout).toMatch(/^ {2}truck +automobile +1$/m);
   });
 
+  test("judges the model in eight bits, calibrated on photos", async () => {
+    const eight = ["--data", "pets", "--precision", "int8", "--calibrate", "pets/val/cat", "--engine", "ort"];
+    const result = await judge(...eight, "--json");
+    expect(result.status, result.stderr).toBe(0);
+    expect(row(result)).toMatchObject({
+      images: 3,
+      engine: "ort",
+      precision: "int8",
+      perClass: { cat: { correct: 1 } },
+    });
+    expect((await judge(...eight)).stdout).toMatch(/a second, ort \(cpu, int8\)$/m);
+  });
+
   test("takes the split that is asked for, and the first pictures after the seeded shuffle", async () => {
     expect(row(await judge("--data", "pets", "--split", "test", "--json"))).toMatchObject({ split: "test", images: 1 });
     const [a, b] = [
@@ -124,6 +137,17 @@ describe("vitrail eval", () => {
     ],
     ["data that are not there", ["--data", "nowhere"], /^error: nowhere: no such file or folder$/m],
     ["weights that are not there", ["--data", "pets", "--weights", "nowhere"], /^error: .*nowhere/m],
+    [
+      "int8 without photos",
+      ["--data", "pets", "--precision", "int8"],
+      /^error: .*give a folder of photos with --calibrate/m,
+    ],
+    [
+      "int8 on tfjs",
+      ["--data", "pets", "--precision", "int8", "--backend", "wasm"],
+      /^error: --precision int8 needs engine ort or ort-web/m,
+    ],
+    ["photos for fp32", ["--data", "pets", "--calibrate", "pets"], /^error: --calibrate goes with --precision int8/m],
     ["an unknown backend", ["--data", "pets", "--backend", "gpu"], /^error: .*gpu/m],
   ])("%s is one plain error", async (_, args, message) => {
     const { status, stdout, stderr } = await judge(...args);

@@ -21,7 +21,7 @@ export type { WeightsInput } from "@vitrail/hub";
 export type { EngineInfo } from "./engine.ts";
 export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
 export type { AnyModelSpec } from "./load.ts";
-export type { OpenSet } from "./open-set.ts";
+export { type OpenSet, openSetScore } from "./open-set.ts";
 export type {
   Answer,
   BlobLike,

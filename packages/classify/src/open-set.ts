@@ -13,11 +13,17 @@ export interface OpenSet {
   readonly temperature?: number;
 }
 
+/** How familiar one row of logits is: what a threshold is held against. Higher is more familiar. */
+export function openSetScore(
+  logits: ArrayLike<number>,
+  { score, temperature }: Pick<OpenSet, "score" | "temperature">,
+): number {
+  return score === "energy" ? negativeEnergy(logits, temperature) : maximum(logits);
+}
+
 /** Whether one row of logits looks like any class; undefined where the weights carry no threshold. */
 export function isKnown(logits: ArrayLike<number>, openSet: OpenSet | undefined): boolean | undefined {
-  if (!openSet) return undefined;
-  const score = openSet.score === "energy" ? negativeEnergy(logits, openSet.temperature) : maximum(logits);
-  return score >= openSet.threshold;
+  return openSet && openSetScore(logits, openSet) >= openSet.threshold;
 }
 
 /** Reads the block of a config.json, which anybody may have written. */

@@ -10,7 +10,7 @@ export {
   type InputShape,
   type Traceable,
 } from "./compile.ts";
-export type { Agreement } from "./compress/agreement.ts";
+export { type Agreement, wilsonInterval } from "./compress/agreement.ts";
 export type { Int8Mode } from "./compress/int8.ts";
 export { type Batches, type QuantizeOptions, quantize } from "./compress/quantize.ts";
 export { type Precision, Quantized, type QuantizeReport } from "./compress/quantized.ts";

@@ -1,4 +1,4 @@
-import type { EngineName } from "@vitrail/jit";
+import type { EngineName, Precision } from "@vitrail/jit";
 import { say } from "../io.ts";
 import { plain } from "../user-error.ts";
 
@@ -14,6 +14,9 @@ export interface EvalCommand {
   readonly onBad: "skip" | "fail";
   readonly engine?: EngineName | "auto";
   readonly backend?: string;
+  readonly precision?: Precision;
+  /** A folder of photos to calibrate int8 on. */
+  readonly calibrate?: string;
   readonly json?: boolean;
 }
 

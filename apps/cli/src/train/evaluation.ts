@@ -1,6 +1,8 @@
 /** `vitrail eval`: a model's answers to pictures whose classes are known. */
 import { createLoader } from "@vitrail/data";
+import { type Precision, type Quantized, quantize } from "@vitrail/jit";
 import { type ClassReport, type Evaluation, evaluate, fitTemperature, mostConfused } from "@vitrail/train";
+import { calibrationPhotos } from "../calibration.ts";
 import type { EvalCommand } from "../commands/eval.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { type OpenedModel, openModel } from "../open-model.ts";
@@ -35,6 +37,7 @@ export interface EvalRow {
   readonly bad: readonly { readonly name: string; readonly reason: string }[];
   readonly engine: string;
   readonly provider: string | null;
+  readonly precision: Precision;
 }
 
 /** Runs `vitrail eval` and gives its exit status. */
@@ -43,6 +46,7 @@ export async function runEvaluation(options: EvalCommand, onNote: (line: string)
   if (weights === undefined && model === undefined) {
     throw new UserError("expected a model to judge: --weights PATH (a run's folder, say) or --model NAME");
   }
+  checkPrecision(options);
   const bar = await openBar(!json);
   const note = (line: string) => bar.aside(() => onNote(line));
   const engine = await chooseEngine(options);
@@ -70,19 +74,50 @@ export async function runEvaluation(options: EvalCommand, onNote: (line: string)
   }
 }
 
+function checkPrecision({ precision = "fp32", calibrate, engine, backend }: EvalCommand): void {
+  if (calibrate !== undefined && precision !== "int8") {
+    throw new UserError("--calibrate goes with --precision int8: the others need no photos");
+  }
+  if (precision !== "fp32" && (engine === "tfjs" || backend !== undefined)) {
+    throw new UserError(`--precision ${precision} needs engine ort or ort-web: engine tfjs computes in fp32`);
+  }
+}
+
+/** The model as it is judged: as it is, or with its weights rounded. */
+async function rounded(
+  { model, preprocess }: OpenedModel,
+  { precision = "fp32", calibrate }: EvalCommand,
+  engine: Awaited<ReturnType<typeof chooseEngine>>,
+  onNote: (line: string) => void,
+): Promise<OpenedModel["model"] | Quantized> {
+  if (precision === "fp32") return model;
+  const [, height, width] = preprocess.inputSize;
+  const photos = calibrate === undefined ? undefined : await calibrationPhotos(calibrate, preprocess, onNote);
+  const calibration = photos && [...photos.calibration, ...photos.validation]; // the data is what judges
+  return quantize(model, { ...engine, input: [null, height, width, 3], precision, calibration, onNote }).catch(
+    (error: Error & { code?: string }) => {
+      const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
+      throw lacks ? new UserError(`${error.message}: give a folder of photos with --calibrate DIR`) : error;
+    },
+  );
+}
+
 /** Of ViTs, a batch is some hundred MB. */
 const batchFor = (side: number): number => (side >= 160 ? 16 : 64);
 /** Logits that are kept to fit a temperature: 400 MB. */
 const MOST_LOGITS = 1e8;
 
 async function judge(
-  { name, model, weights, preprocess }: OpenedModel,
+  opened: OpenedModel,
   { split, classes }: Judged,
-  { data }: EvalCommand,
+  options: EvalCommand,
   engine: Awaited<ReturnType<typeof chooseEngine>>,
   onNote: (line: string) => void,
   onProgress: (done: number, of: number, what: string) => void,
 ): Promise<{ json: EvalRow; evaluation: Evaluation }> {
+  const { name, weights, preprocess } = opened;
+  const { data, precision = "fp32" } = options;
+  const model = await rounded(opened, options, engine, onNote);
   const [, side] = preprocess.inputSize;
   const loader = createLoader({
     split,
@@ -132,6 +167,7 @@ async function judge(
       bad: loader.bad.map((one) => ({ name: one.name, reason: one.reason })),
       engine: evaluation.engine.engine,
       provider: evaluation.engine.provider ?? null,
+      precision,
     };
     return { json, evaluation };
   } finally {
@@ -145,7 +181,8 @@ const MOST = 8;
 
 function show(row: EvalRow, { perClass, confusion }: Evaluation, classes: readonly string[]): void {
   const { bold, dim } = colorsFor(process.stdout);
-  const { images, top1, top5, loss, ece, temperature, imagesPerSecond, engine, provider, macro } = row;
+  const { images, top1, top5, loss, ece, temperature, imagesPerSecond, engine, provider, precision, macro } = row;
+  const by = [...(provider ? [provider] : []), ...(precision === "fp32" ? [] : [precision])].join(", ");
   print(bold(`${row.model} on ${plain(row.data)}, split ${plain(row.split)}: ${percent(top1)} right`));
   const facts: string[][] = [
     ["top-1", percent(top1), `${Math.round(top1 * images)} of ${images} pictures`],
@@ -153,7 +190,7 @@ function show(row: EvalRow, { perClass, confusion }: Evaluation, classes: readon
     ["classes, each counting the same", percent(macro.balancedAccuracy), ""],
     ["loss", loss.toFixed(4), "nats"],
     ["calibration error", percent(ece), temperature === null ? "" : `best with logits / ${temperature.toFixed(2)}`],
-    ["speed", imagesPerSecond.toFixed(1), `pictures a second, ${engine}${provider ? ` (${provider})` : ""}`],
+    ["speed", imagesPerSecond.toFixed(1), `pictures a second, ${engine}${by ? ` (${by})` : ""}`],
   ];
   for (const line of table(facts, [false, true])) print(`  ${line}`);
   const met = perClass

@@ -22,12 +22,13 @@ export function agreementOf(a: readonly number[], b: readonly number[], independ
   const same = a.filter((v, i) => v === b[i]).length;
   const of = a.length;
   const share = of === 0 ? 0 : same / of;
-  return { same, of, share, interval: wilson(share, independent) };
+  return { same, of, share, interval: wilsonInterval(share, independent) };
 }
 
 const Z = 1.959964;
 
-function wilson(share: number, n: number): [number, number] {
+/** The 95 % interval of a share that was found among `n` (Wilson 1927). */
+export function wilsonInterval(share: number, n: number): readonly [number, number] {
   if (n === 0) return [0, 1];
   const middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
   const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n));

@@ -1,5 +1,5 @@
 /** How well a model answers. */
-import { compile, type EngineOptions, type EngineReport } from "@vitrail/jit";
+import { compile, type EngineOptions, type EngineReport, type Quantized } from "@vitrail/jit";
 import type { Tensor, Tensor4D } from "@vitrail/tensor";
 import { type ClassifierMetrics, type ClassifierReport, classifierMetrics } from "../metrics/classifier.ts";
 import type { BatchSource } from "./data.ts";
@@ -31,12 +31,13 @@ export interface EvaluateOptions extends EngineOptions {
 }
 
 /**
- * Runs the model, compiled, over all images of `data` (its epoch 0).
+ * Runs the model, compiled, over all images of `data` (its epoch 0). A compressed model (`quantize` of `@vitrail/jit`) runs on ONNX
+ * Runtime only.
  * @throws TrainError "bad-option" where a label is none of the model's classes, or there are no images; "not-finite" where an answer
  *   is no number
  */
 export async function evaluate(
-  model: { forward(x: Tensor4D): Tensor },
+  model: { forward(x: Tensor4D): Tensor } | Quantized,
   data: BatchSource,
   { onAnswer, onProgress, signal, ...engine }: EvaluateOptions = {},
 ): Promise<Evaluation> {

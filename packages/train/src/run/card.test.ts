@@ -68,7 +68,7 @@ describe("modelCard", () => {
     });
     for (const line of [
       "`resnet18`, fine-tuned from `timm/resnet18.a1_in1k` on Cats: 2 classes. It finds the right class of 75.00 % of 4 validation images.",
-      "| top-1 accuracy | 75.00 % |",
+      "| top-1 on the 4 validation images | **75.00 %** (95 % interval 30.06 to 95.44, Wilson) |",
       "| dog | 50.00 % | 100.00 % | 66.67 % | 2 |",
       "| dog | cat | 1 |",
       "| fitted temperature | 1.250 |",
@@ -80,6 +80,19 @@ describe("modelCard", () => {
       expect(card.split("\n")).toContain(line);
     }
     expect(card).not.toContain("top-5");
+  });
+
+  test("has what else was measured, further sections, and where the weights are", () => {
+    const card = modelCard({
+      ...least,
+      report: report(),
+      measured: { "top-1 on 9 others": "**1.00 %**" },
+      sections: { Limits: "* It knows cats.\n" },
+      weights: "node_modules/@me/cats",
+    });
+    expect(card).toContain("| top-1 on 9 others | **1.00 %** |\n");
+    expect(card).toContain("\n## Limits\n\n* It knows cats.\n\n## Classes\n");
+    expect(card).toContain("--weights node_modules/@me/cats\n");
   });
 
   test("names cannot break out of tables, headings or blocks", () => {

@@ -1,4 +1,5 @@
 /** A model card: what a run made, in the form that model hubs show (https://huggingface.co/docs/hub/model-cards). */
+import { wilsonInterval } from "@vitrail/jit";
 import { stringify } from "yaml";
 import type { ClassifierReport } from "../metrics/classifier.ts";
 import { mostConfused } from "../metrics/confusion.ts";
@@ -28,6 +29,8 @@ export interface ModelCardFacts {
   readonly report?: ClassifierReport;
   /** A fitted temperature: logits divided by it give honest probabilities. */
   readonly temperature?: number;
+  /** What else was measured, as further rows of the results, in Markdown. */
+  readonly measured?: Readonly<Record<string, string>>;
   readonly epochs?: number;
   readonly updates?: number;
   /** The resolved settings, by timm's names. */
@@ -36,6 +39,10 @@ export interface ModelCardFacts {
   readonly environment?: Readonly<Record<string, unknown>>;
   /** Files beside the card that it shows, by what they show: `{ Loss: "loss.svg" }`. */
   readonly plots?: Readonly<Record<string, string>>;
+  /** Where the weights are, for the command that uses them. Default: `name`. */
+  readonly weights?: string;
+  /** Further sections by their titles, in Markdown, after the training. */
+  readonly sections?: Readonly<Record<string, string>>;
 }
 
 /** As many of the worst classes and pairs are listed. */
@@ -45,7 +52,15 @@ const MOST_CLASSES = 200;
 
 /** README.md of a weights folder: front matter in YAML, then Markdown. No times in it. */
 export function modelCard(facts: ModelCardFacts): string {
-  const sections = [intro(facts), results(facts), plots(facts), use(facts), training(facts), classes(facts)];
+  const sections = [
+    intro(facts),
+    results(facts),
+    plots(facts),
+    use(facts),
+    training(facts),
+    further(facts),
+    classes(facts),
+  ];
   return `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---\n\n${sections.flat().join("\n")}`;
 }
 
@@ -104,17 +119,27 @@ function intro({
   ];
 }
 
-function results({ report, split = "validation", temperature, classes: names }: ModelCardFacts): string[] {
+function results({
+  report,
+  split = "validation",
+  temperature,
+  measured = {},
+  classes: names,
+}: ModelCardFacts): string[] {
   if (!report) return [];
+  const [low, high] = wilsonInterval(report.top1, report.images).map((share) => (100 * share).toFixed(2));
   const rows: [string, string][] = [
-    ["images", String(report.images)],
-    ["top-1 accuracy", percent(report.top1)],
+    [
+      `top-1 on the ${report.images.toLocaleString("en-US")} ${plain(split)} images`,
+      `**${percent(report.top1)}** (95 % interval ${low} to ${high}, Wilson)`,
+    ],
     ...(names.length > 5 ? [["top-5 accuracy", percent(report.top5)] as [string, string]] : []),
     ["mean accuracy of the classes", percent(report.macro.balancedAccuracy)],
     ["macro F1", percent(report.macro.f1)],
     ["loss (nats)", report.loss.toFixed(4)],
     [`expected calibration error, ${report.calibration.bins.length} bins`, percent(report.calibration.ece)],
     ...(temperature === undefined ? [] : [["fitted temperature", temperature.toFixed(3)] as [string, string]]),
+    ...Object.entries(measured),
   ];
   return [`## Results (${plain(split)})`, "", ...table(["", ""], rows), "", ...worst(report, names)];
 }
@@ -150,13 +175,9 @@ function plots({ plots: files = {} }: ModelCardFacts): string[] {
   return Object.entries(files).flatMap(([name, file]) => [`![${plain(name)}](${encodeURI(file)})`, ""]);
 }
 
-function use({ name }: ModelCardFacts): string[] {
-  return [
-    "## Use",
-    "",
-    ...fence("sh", `npx vitrail classify photo.jpg --weights ${/^[\w./-]+$/.test(name) ? name : JSON.stringify(name)}`),
-    "",
-  ];
+function use({ name, weights = name }: ModelCardFacts): string[] {
+  const path = /^[\w./@-]+$/.test(weights) ? weights : JSON.stringify(weights);
+  return ["## Use", "", ...fence("sh", `npx vitrail classify photo.jpg --weights ${path}`), ""];
 }
 
 function training({ dataset, epochs, updates, args, environment }: ModelCardFacts): string[] {
@@ -174,6 +195,10 @@ function training({ dataset, epochs, updates, args, environment }: ModelCardFact
     ...(args ? [...fence("yaml", stringify(args).trimEnd()), ""] : []),
     ...(environment ? ["Environment:", "", ...fence("yaml", stringify(environment).trimEnd()), ""] : []),
   ];
+}
+
+function further({ sections = {} }: ModelCardFacts): string[] {
+  return Object.entries(sections).flatMap(([title, text]) => [`## ${plain(title)}`, "", text.trim(), ""]);
 }
 
 function classes({ classes: names }: ModelCardFacts): string[] {
