@@ -145,6 +145,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--val <dir|share>", "what to judge by (default: the data's own split, else a fifth)")
     .option("-m, --model <name>", "the model to train; see vitrail models")
     .option("-w, --weights <source>", "to begin from: a folder, a file, a name on the hub, or none")
+    .option(
+      "--backbone-weights <source>",
+      "of a hybrid's backbone, as its own network was trained; the rest begins anew",
+    )
     .option("--offline", "never ask the network")
     .option("--epochs <n>", "how often every picture is seen", wholeNumber)
     .addOption(

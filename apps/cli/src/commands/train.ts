@@ -8,6 +8,7 @@ export interface TrainCommand {
   readonly val?: string;
   readonly model?: string;
   readonly weights?: string;
+  readonly backboneWeights?: string;
   readonly offline?: boolean;
   readonly recipe?: string;
   readonly set?: readonly string[];

@@ -10,6 +10,7 @@ export const SETTINGS = {
   // the model
   model: text(),
   weights: text(), // a folder, a file, a name on the hub, or none
+  backbone_weights: text(), // as weights, of a hybrid's backbone: the rest begins anew
   img_size: whole(1),
   model_kwargs: table(), // its configuration where it differs: { patch_size: 4, depth: 6 }
   drop: share(),

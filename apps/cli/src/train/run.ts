@@ -1,15 +1,15 @@
 /** A training run from the command line, from its options to the folder that it leaves. */
-import { existsSync, readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { createSampleReader, pictureFile, type Split } from "@vitrail/data";
-import { assertNoRun, concludeRun, fit, openRun, RUN_FILES, recordRun } from "@vitrail/train";
+import { assertNoRun, concludeRun, fit, openRun, recordRun } from "@vitrail/train";
 import { parse } from "yaml";
 import type { TrainCommand } from "../commands/train.ts";
 import { UserError } from "../user-error.ts";
 import { configJson } from "./config-json.ts";
 import { pickRecipe } from "./defaults.ts";
-import { chooseEngine, type EngineChoice } from "./engine.ts";
+import { earlierRun, environmentOf, only, stillAt } from "./earlier.ts";
+import { chooseEngine } from "./engine.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
 import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
 import { createReporter } from "./report.ts";
@@ -33,9 +33,9 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   // Another engine gives other bits: a run goes on with its own unless told otherwise.
   const choice = options.engine || options.backend ? options : { ...options, ...begun?.choice };
   const engine = await chooseEngine(choice);
-  // The run's own weights, from wherever it is gone on with.
-  const kept = begun?.weightsAt !== undefined && asked.weights === begun.recipe.weights;
-  const sought = kept ? { ...asked, weights: begun.weightsAt as string } : asked;
+  // The weights that the run began with, from wherever it is gone on with.
+  const kept = begun ? stillAt(begun, asked) : [];
+  const sought = { ...asked, ...only(begun?.places ?? {}, kept) };
   const trainee = await openTrainee(sought, { offline: options.offline }, reporter.note);
   let pictures: Pictures | undefined;
   let session: Awaited<ReturnType<typeof openSession>> | undefined;
@@ -55,9 +55,9 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       onCheck: reporter.checking,
     });
     const recipe = begun
-      ? { ...named(asked, trainee), ...(kept ? { weights: asked.weights as string } : {}) }
+      ? { ...named(asked, trainee), ...only(asked, kept) }
       : await resolved(asked, trainee, pictures, reporter.note);
-    session = await openSession(recipe, trainee, pictures, engine, {
+    session = await openSession({ ...recipe, ...only(sought, ["kd_weights"]) }, trainee, pictures, engine, {
       onNote: reporter.note,
       onFeatures: reporter.features,
       offline: options.offline,
@@ -68,7 +68,10 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
       ...session.run,
       args: { recipe, pictures: { ...pictures.identity, left_out: { train: pictures.bad[0], val: pictures.bad[1] } } },
       config: configJson(trainee, session.model, pictures.classes, basename(resolve(folder))),
-      environment: environmentOf(choice, { data, val, weights: trainee.weights }),
+      environment: environmentOf(choice, {
+        ...{ data, val, weights: trainee.weights, backbone_weights: trainee.backbone },
+        ...only(sought, ["kd_weights"]),
+      }),
       resume: options.resume ?? false,
     });
     reporter.plan({
@@ -157,7 +160,8 @@ async function trainAndJudge(parts: Parts): Promise<number> {
 /** The settings that the command's own options are. */
 function flagsOf(options: TrainCommand): Recipe {
   const { model, weights, epochs, mode, imageSize, batchSize, lr, limit, seed, set = [] } = options;
-  const given = { model, weights, epochs, mode, img_size: imageSize, batch_size: batchSize, lr, limit, seed };
+  const sizes = { img_size: imageSize, batch_size: batchSize, backbone_weights: options.backboneWeights };
+  const given = { model, weights, epochs, mode, ...sizes, lr, limit, seed };
   return {
     ...checkRecipe(Object.fromEntries(set.map(assignment)), "--set"),
     ...checkRecipe(given, "the command line"),
@@ -216,8 +220,9 @@ async function resolved(asked: Recipe, trainee: Trainee, pictures: Pictures, onN
 }
 
 /** With the names that a run keeps, whatever model and weights were called: the same command goes on with it. */
-function named(recipe: Recipe, { spec, weights = "none", preprocess }: Trainee): Resolved {
-  return { ...recipe, model: spec.name, weights, img_size: preprocess.inputSize[1] } as Resolved;
+function named(recipe: Recipe, { spec, weights = "none", backbone, preprocess }: Trainee): Resolved {
+  const places = { weights, ...(backbone === undefined ? {} : { backbone_weights: backbone }) };
+  return { ...recipe, model: spec.name, ...places, img_size: preprocess.inputSize[1] } as Resolved;
 }
 
 /** Of what was picked, all that still makes sense beside what is asked for. */
@@ -254,52 +259,6 @@ async function haveSize(split: Split, size: number): Promise<boolean> {
   }
 }
 
-interface Earlier {
-  readonly folder: string;
-  readonly recipe: Recipe;
-  readonly data: string | undefined;
-  readonly val: string | undefined;
-  readonly bad: readonly (readonly string[])[] | undefined;
-  /** The engine that was asked for. */
-  readonly choice: EngineChoice;
-  /** Where the weights that it began from were. */
-  readonly weightsAt: string | undefined;
-}
-
-/** What a run's folder says of it; undefined where nothing was begun there. */
-function earlierRun(folder: string | undefined): Earlier | undefined {
-  if (folder === undefined) throw new UserError("--resume goes on with a run: say which with --out runs/NAME");
-  const path = join(folder, RUN_FILES.args);
-  if (!existsSync(path)) return undefined;
-  try {
-    const { recipe, pictures } = parse(readFileSync(path, "utf8")) as {
-      recipe: Record<string, unknown>;
-      pictures: { left_out?: { train: string[]; val: string[] } };
-    };
-    const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as {
-      data?: string;
-      val?: string;
-      weights?: string;
-      engine?: EngineChoice["engine"];
-      backend?: string;
-    }[];
-    const { data, val, weights, engine, backend } = places.at(-1) ?? {};
-    const choice = { ...(engine ? { engine } : {}), ...(backend ? { backend } : {}) };
-    return {
-      folder,
-      recipe: checkRecipe(recipe, path),
-      data,
-      val,
-      bad: pictures.left_out && [pictures.left_out.train, pictures.left_out.val],
-      choice,
-      weightsAt: weights,
-    };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${path} cannot be read (${(error as Error).message.split("\n")[0]}): is ${folder} a run?`);
-  }
-}
-
 /** runs/resnet18-ants-bees, or with a number where that is taken. */
 function freeFolder(model: string, data: string): string {
   const name = `${model}-${basename(resolve(data)).replace(/[^\p{L}\p{N}._-]+/gu, "-") || "data"}`;
@@ -309,24 +268,9 @@ function freeFolder(model: string, data: string): string {
   }
 }
 
-function environmentOf(
-  { engine = "auto", backend }: EngineChoice,
-  places: Readonly<Record<"data" | "val" | "weights", string | undefined>>,
-) {
-  const found = Object.entries(places).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return {
-    ...Object.fromEntries(found.map(([name, path]) => [name, existsSync(path) ? resolve(path) : path])),
-    engine,
-    ...(backend === undefined ? {} : { backend }),
-    node: process.version,
-    platform: `${process.platform} ${process.arch}`,
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-  };
-}
-
 function cardOf({ data, recipe, trainee, pictures: { train, val }, run }: Parts) {
-  const { weights, spec } = trainee;
+  const { spec } = trainee;
+  const weights = trainee.weights ?? trainee.backbone;
   return {
     name: basename(resolve(run.folder)),
     architecture: spec.name,

@@ -9,6 +9,7 @@ import {
   withModelArgs,
   withStatedArgs,
 } from "@vitrail/layers";
+import { loadHybrid } from "@vitrail/vit";
 import { fetching } from "../fetching.ts";
 import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
 import { sourceOf, userError } from "../open-model.ts";
@@ -26,6 +27,8 @@ export interface Trainee {
   readonly modelArgs: Readonly<Record<string, unknown>>;
   /** Where the weights are from; undefined for random ones. */
   readonly weights: string | undefined;
+  /** Where a hybrid's backbone is from, where only that has weights. */
+  readonly backbone?: string;
   readonly preprocess: Preprocess;
   /**
    * Builds it for these classes: with the classifier of the weights where that is theirs, in this order; else with a new one. Drop rates
@@ -45,7 +48,8 @@ export async function openTrainee(
   { offline }: { readonly offline?: boolean | undefined },
   onNote: (line: string) => void,
 ): Promise<Trainee> {
-  const { model, weights } = recipe;
+  const { model, weights, backbone_weights: backbone = "none" } = recipe;
+  if (backbone !== "none") return fromBackbone(backbone, recipe, offline, onNote);
   if (model === undefined && (weights === undefined || weights === "none")) {
     throw new UserError('expected a model to train: --model NAME; see "vitrail models"');
   }
@@ -122,6 +126,50 @@ function fromSpec(own: Spec, recipe: Recipe): Trainee {
       userError(() => createModel(withDrops(spec, resolved), { numClasses: length, seed: resolved.seed ?? 0 })),
     close() {},
   };
+}
+
+/** A hybrid over a network that is trained already. */
+async function fromBackbone(
+  source: string,
+  recipe: Recipe,
+  offline: boolean | undefined,
+  onNote: (line: string) => void,
+) {
+  const { model, weights = "none" } = recipe;
+  if (model === undefined || isRepo(model)) throw new UserError("backbone_weights: of which hybrid? --model NAME");
+  const own = modelNamed(model) as unknown as Spec;
+  if (!("backbone" in (own.config as object))) throw new UserError(`backbone_weights: ${own.name} has no backbone`);
+  if (weights !== "none")
+    throw new UserError(`backbone_weights: ${weights} holds the backbone as well; leave one of them out`);
+  const fetched = fetching({ offline }, checkpointNames());
+  try {
+    const opened = await openWeights(source, fetched);
+    try {
+      const trainee = fromSpec(own, recipe);
+      const { spec } = trainee;
+      onNote(`${spec.name}: the backbone is from ${opened.id}, the rest starts from random weights`);
+      return {
+        ...trainee,
+        backbone: opened.id,
+        // What the backbone learned from was normalised so.
+        preprocess: preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe),
+        build: ({ length }: readonly string[], resolved: Pick<Recipe, "seed" | "drop" | "drop_path">) =>
+          userError(() =>
+            loadHybrid(
+              withDrops(spec, resolved) as never,
+              { backbone: opened.tensors },
+              { numClasses: length, seed: resolved.seed },
+            ),
+          ),
+        close: () => opened.close(),
+      };
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+  } finally {
+    fetched.done();
+  }
 }
 
 /** The weights' classes in words, where they are as many as the data's and not the same ones in the same order. */
