@@ -170,7 +170,7 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
     .string(2, "vitrail")
     .bytes(7, body.finish())
     .bytes(8, opsetId("", opset));
-  if (graph.nodes.some((n) => n.domain !== "")) model.bytes(8, opsetId("com.microsoft", 1));
+  for (const domain of new Set(graph.nodes.map((n) => n.domain))) if (domain) model.bytes(8, opsetId(domain, 1));
   for (const [key, value] of Object.entries(options.metadata ?? {})) model.bytes(14, entry(key, value));
   const chunks = model.finish();
   if (lengthOf(chunks) >= 2 ** 31) throw new RangeError("the model is over protobuf's 2 GiB even without its weights");

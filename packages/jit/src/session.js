@@ -107,6 +107,15 @@ function createHandlers({ load, create }) {
       return { value: undefined };
     },
 
+    async once(request) {
+      const loaded = await load(request);
+      ort = loaded.ort;
+      const one = await create(ort, request, { ...stepSettings, ...loaded.options });
+      const answer = reply(await one.run(toTensors(request.feeds)));
+      await one.release();
+      return answer;
+    },
+
     async run({ feeds }) {
       return reply(await session.run(toTensors(feeds)));
     },

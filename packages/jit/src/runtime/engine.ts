@@ -6,7 +6,9 @@ import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
+import { blockConvolutions } from "../passes/blocked.ts";
 import type { StepPhases } from "../step-phases.ts";
+import { blockSize } from "./block-size.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
 import type { Runtime } from "./thread.ts";
@@ -149,24 +151,43 @@ async function start(
   const choice = choiceOf(engine, provider, options);
   const client = takeClient(choice);
   try {
-    const file = encodeOnnx(graph, { weightsName: "weights" });
-    const model = join(file.model);
-    const request: OpenRequest = {
-      kind: "open",
-      ...choice,
-      model,
-      ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
-      ...(state ? await trainingRequest(state) : {}),
-    };
-    const own = Object.values(request.initial ?? {}).map(({ data }) => data);
-    const moved = [model, request.weights, request.update?.model, ...own].flatMap((values) => values?.buffer ?? []);
-    await client.request(request, moved);
+    // Filters of other sessions are constants: ONNX Runtime blocks those by itself.
+    const block = state && engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
+    const opened = block > 1 && (await opens(client, choice, blockConvolutions(graph, block), state));
+    if (!opened) await open(client, choice, graph, state);
     return client;
   } catch (error) {
     await client.close();
     throw error;
   }
 }
+
+async function open(
+  client: Client,
+  choice: RuntimeChoice,
+  graph: Graph,
+  state: TrainingState | undefined,
+): Promise<void> {
+  const file = encodeOnnx(graph, { weightsName: "weights" });
+  const model = join(file.model);
+  const request: OpenRequest = {
+    kind: "open",
+    ...choice,
+    model,
+    ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
+    ...(state ? await trainingRequest(state) : {}),
+  };
+  const own = Object.values(request.initial ?? {}).map(({ data }) => data);
+  const moved = [model, request.weights, request.update?.model, ...own].flatMap((values) => values?.buffer ?? []);
+  await client.request(request, moved);
+}
+
+/** Whether a session opens; what is wrong with it, another lowering of the same graph will say or not have. */
+const opens = (...args: Parameters<typeof open>): Promise<boolean> =>
+  open(...args).then(
+    () => true,
+    () => false,
+  );
 
 /** Opens a session for `graph`, falling back as {@link EngineOptions} says. */
 export async function openSession(graph: Graph, options: EngineOptions, state?: TrainingState): Promise<Opened> {

@@ -42,6 +42,8 @@ export type Request =
   | OpenRequest
   /** Loads the runtime, and nothing else. */
   | (RuntimeChoice & { readonly kind: "warm" })
+  /** Runs a model of its own, once, without a session that stays. */
+  | (RuntimeChoice & { readonly kind: "once"; readonly model: Uint8Array; readonly feeds: HostTensors })
   | { readonly kind: "run"; readonly feeds: HostTensors }
   /** `guard`: outputs of the first half that must be finite, else the state stays as it was. */
   | { readonly kind: "step"; readonly feeds: HostTensors; readonly guard: readonly string[] }

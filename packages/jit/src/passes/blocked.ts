@@ -1,0 +1,82 @@
+/**
+ * Convolutions in ONNX Runtime's blocked layout, [N, C / b, H, W, b] in memory, whose kernels need neither im2col nor packing.
+ * The runtime's own optimiser takes them for constant filters only; a training step's filters are inputs, so the step names the
+ * ops itself and turns the filters in the graph. For its sessions on the CPU alone: the ops are the runtime's private ones.
+ *
+ * https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/contrib_ops/cpu/nchwc_ops.cc and
+ * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
+ */
+import { reshape, transpose } from "../build.ts";
+import { Graph, type Node, type Value } from "../ir.ts";
+
+/** ONNX Runtime's domain of blocked ops. */
+export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
+
+/** A copy of `source` with its convolutions in blocks of `block` channels; `source` stays as it is. */
+export function blockConvolutions(source: Graph, block: number): Graph {
+  const out = new Graph(source.batch);
+  out.inputs = source.inputs;
+  const plain = new Map<Value, Value>();
+  const blocked = new Map<Value, Value>();
+
+  /** A value of `source` as ONNX has it. Inputs and constants are the same in both graphs. */
+  const plainOf = (v: Value): Value => {
+    const known = plain.get(v);
+    if (known) return known;
+    const from = blocked.get(v);
+    if (!from) return v;
+    const made = out.add("ReorderOutput", [from], { channels: v.shape[1] as number }, v.shape, v.dtype, BLOCKED_DOMAIN);
+    plain.set(v, made);
+    return made;
+  };
+
+  /** A value of `source` in blocks. */
+  const blockedOf = (v: Value): Value => {
+    const known = blocked.get(v);
+    if (known) return known;
+    const made = out.add("ReorderInput", [plainOf(v)], {}, v.shape, v.dtype, BLOCKED_DOMAIN);
+    blocked.set(v, made);
+    return made;
+  };
+
+  for (const node of source.nodes) {
+    const { op, attrs, domain, outputs } = node;
+    if (isBlockable(node, block)) {
+      const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
+      const [y] = outputs as [Value];
+      const map = (x.shape[1] as number) < block ? plainOf(x) : blockedOf(x);
+      const inputs = [map, blockFilter(out, plainOf(filter), block), ...(bias ? [plainOf(bias)] : [])];
+      blocked.set(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
+      continue;
+    }
+    const inputs = node.inputs.map((v) => v && plainOf(v));
+    const made = out.addMany(op, inputs, attrs, outputs, domain);
+    for (const [i, v] of outputs.entries()) plain.set(v, made[i] as Value);
+  }
+  out.outputs = source.outputs.map(({ name, value }) => ({ name, value: plainOf(value) }));
+  return out;
+}
+
+/**
+ * Whole blocks of output channels, and of input channels where there are as many as a block has: fewer, an image's, are read as
+ * they lie. A 1 x 1 filter without a stride is a matrix product already, and turning the maps costs what the blocks gain.
+ */
+function isBlockable({ op, domain, inputs, attrs }: Node, block: number): boolean {
+  if (op !== "Conv" || domain !== "" || attrs.group !== 1) return false;
+  const [outChannels, inChannels, ...kernel] = (inputs[1] as Value).shape as [number, number, number, number];
+  if (outChannels % block !== 0 || (inChannels >= block && inChannels % block !== 0)) return false;
+  return [...kernel, ...(attrs.strides as readonly number[])].some((size) => size > 1);
+}
+
+/**
+ * A filter [K, C, kh, kw] as blocked convolutions read it, [K / b, C / b, kh, kw, b of C, b of K], or [K / b, C, kh, kw, b]
+ * where there is no block of C. ONNX Runtime's reorder does the fine part; the transpose then moves whole blocks.
+ */
+function blockFilter(g: Graph, filter: Value, block: number): Value {
+  const [K, C, kh, kw] = filter.shape as [number, number, number, number];
+  const view = reshape(g, filter, [1, K, C, kh * kw]);
+  const rows = g.add("ReorderInput", [view], {}, view.shape, view.dtype, BLOCKED_DOMAIN);
+  if (C < block || kh * kw === 1) return reshape(g, rows, filter.shape);
+  const apart = reshape(g, rows, [K / block, C / block, block, kh * kw, block]);
+  return reshape(g, transpose(g, apart, [0, 1, 3, 2, 4]), filter.shape);
+}
