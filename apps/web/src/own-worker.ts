@@ -5,12 +5,13 @@
 
 import { type Classifier, createClassifier } from "@vitrail/classify";
 import { nearestNames, type OpenOptions } from "@vitrail/hub";
-import { resnetModels } from "@vitrail/resnet";
-import { vitModels } from "@vitrail/vit";
+import { cifarBackbone, resnet20_cifar, resnetModels } from "@vitrail/resnet";
+import { vit_mini_r20_s4_32, vitModels } from "@vitrail/vit";
 import type { Choice, Open } from "./protocol.ts";
 import { backendOptions, serve, tell } from "./serve.ts";
 
-const models = { ...resnetModels, ...vitModels };
+const hybrid = vit_mini_r20_s4_32(cifarBackbone(resnet20_cifar));
+const models = { ...resnetModels, ...vitModels, [hybrid.name]: hybrid };
 
 serve(
   new Promise((resolve) => {
