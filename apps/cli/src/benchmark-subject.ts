@@ -12,7 +12,8 @@ import { type BackendName, createRng, matMul, type Tensor, type Tensor2D, useBac
 import { adamW, crossEntropy } from "@vitrail/train";
 import type { BenchmarkCommand } from "./commands/benchmark.ts";
 import type { Subject } from "./measure.ts";
-import { openModel } from "./open-model.ts";
+import { isRepo } from "./models-table.ts";
+import { type OpenModel, openModel } from "./open-model.ts";
 import { UserError } from "./user-error.ts";
 
 /** A subject with its name and engine. */
@@ -26,6 +27,7 @@ export interface OpenSubject extends Subject {
 }
 
 const SIDE = 2048;
+const MODEL = "vit_tiny_patch16_224";
 
 /** Opens the model, compiles it, and opens a matrix product beside it on the same engine. */
 export async function openSubject(options: BenchmarkCommand, onNote: (line: string) => void): Promise<OpenSubject> {
@@ -41,7 +43,7 @@ export async function openSubject(options: BenchmarkCommand, onNote: (line: stri
   const eager = wanted === "tfjs" || wanted === "auto";
   const asked = (eager ? (options.backend ?? "auto") : "cpu") as BackendName | "auto"; // useBackend says which names there are
   const backend = eager || train ? await useBackend(asked) : undefined;
-  const { name, model, preprocess } = await openModel(options);
+  const { name, model, preprocess } = await openModel(subjectOf(options));
   const [, height, width] = preprocess.inputSize;
   const size = [height, width, 3] as const;
   // A multiply-accumulate is two operations; a step goes forward once and back twice.
@@ -83,6 +85,17 @@ export async function openSubject(options: BenchmarkCommand, onNote: (line: stri
   };
   const { engine, provider } = compiled.report;
   return { name, engine, provider, precision, mode: "inference", batch, flops, run, peak, dispose };
+}
+
+/** Random weights are as fast as any: without a word nothing is fetched. */
+export function subjectOf({
+  model,
+  weights = "none",
+  offline,
+}: Pick<BenchmarkCommand, "model" | "weights" | "offline">): OpenModel {
+  if (weights !== "none") return { model, weights, offline };
+  if (model !== undefined && isRepo(model)) return { model, offline }; // what it is stands there
+  return { model: model ?? MODEL, weights, offline };
 }
 
 /** Products in a row, so that what it takes to hand the matrices over does not count. */

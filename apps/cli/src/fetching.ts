@@ -41,6 +41,7 @@ export function fetching(
   };
   return {
     ...(offline ? { offline } : {}),
+    from: import.meta.url, // where the packages of the box are to be seen
     onProgress,
     names,
     done() {

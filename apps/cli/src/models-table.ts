@@ -3,6 +3,7 @@ import type { PublishedWeights } from "@vitrail/hub";
 import type { WeightsSpec } from "@vitrail/layers";
 import { cifarBackbone, resnet20_cifar, resnetModels } from "@vitrail/resnet";
 import { vit_mini_r20_s4_32, vitModels } from "@vitrail/vit";
+import { boxModels, checkpointName } from "./box.ts";
 import { didYouMean } from "./suggest.ts";
 import { UserError } from "./user-error.ts";
 
@@ -47,7 +48,7 @@ export function publishedNamed(name: string, where = "--model"): WeightsSpec & P
   if (tag === undefined) {
     throw new UserError(`${where} ${name}: nobody has published weights of it; give yours with --weights`);
   }
-  const known = checkpointNames();
+  const known = [...boxModels().map(checkpointName), ...checkpointNames()];
   const own = known.filter((one) => one.startsWith(`${spec.name}.`));
   throw new UserError(
     `${where}: ${spec.name} has no published checkpoint ${JSON.stringify(tag)}.${didYouMean(name, own.length > 0 ? own : known)} ` +

@@ -6,9 +6,9 @@ import {
   type Embedder,
   type EngineInfo,
 } from "@vitrail/classify";
-import { isHubError } from "@vitrail/hub";
+import { isHubError, type PackagedModel } from "@vitrail/hub";
 import type { EngineName, Precision } from "@vitrail/jit";
-import { BOX_MODEL, boxFolder } from "./box.ts";
+import { boxFolder, boxNamed } from "./box.ts";
 import { photosIn } from "./calibration.ts";
 import { engineNote } from "./engine-note.ts";
 import { fetching } from "./fetching.ts";
@@ -41,7 +41,8 @@ type Note = (line: string) => void;
 export async function openClassifier(choice: ModelChoice, onNote: Note): Promise<Classifier> {
   const { model, weights } = choice;
   if (model === undefined && weights === undefined) return openDefault(choice, onNote);
-  if (model === BOX_MODEL && weights === undefined) return openBox(choice, onNote);
+  const box = boxFor(choice);
+  if (box) return openBox(choice, onNote, box.folder);
   return open(createClassifier, choice, onNote, asked(choice, onNote));
 }
 
@@ -53,8 +54,13 @@ export async function openEmbedder(choice: ModelChoice, onNote: Note): Promise<E
       "expected --weights or --model: vectors of different models do not compare, so none is the default",
     );
   }
-  const box = model === BOX_MODEL && weights === undefined;
-  return open(createEmbedder, choice, onNote, box ? { models, weights: boxFolder() } : asked(choice, onNote));
+  const box = boxFor(choice);
+  return open(createEmbedder, choice, onNote, box ? { models, weights: box.folder } : asked(choice, onNote));
+}
+
+/** The model in the box that `--model` names. */
+function boxFor({ model, weights }: ModelChoice): PackagedModel | undefined {
+  return model === undefined || weights !== undefined ? undefined : boxNamed(model);
 }
 
 /** What the command line names. */
@@ -66,10 +72,10 @@ function asked({ model, weights }: ModelChoice, onNote: Note): ClassifierOptions
   return { models, weights: published };
 }
 
-/** The model in the box: always here, and never asks the network. */
-export async function openBox(choice: ModelChoice, onNote: Note): Promise<Classifier> {
+/** A model in the box, the first unless said: always here, and never asks the network. */
+export async function openBox(choice: ModelChoice, onNote: Note, folder = boxFolder()): Promise<Classifier> {
   const classifier = noted(
-    await createClassifier({ models, weights: boxFolder(), ...(await common(choice, onNote)) }),
+    await createClassifier({ models, weights: folder, ...(await common(choice, onNote)) }),
     onNote,
   );
   onNote(

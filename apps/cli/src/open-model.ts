@@ -1,4 +1,4 @@
-import { openWeights } from "@vitrail/hub";
+import { openWeights, type Weights } from "@vitrail/hub";
 import { hostTensors } from "@vitrail/jit";
 import {
   createModel,
@@ -8,7 +8,7 @@ import {
   type Preprocess,
   withStatedArgs,
 } from "@vitrail/layers";
-import { BOX_MODEL, boxFolder } from "./box.ts";
+import { boxNamed } from "./box.ts";
 import { fetching } from "./fetching.ts";
 import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
 import { UserError } from "./user-error.ts";
@@ -43,31 +43,53 @@ export async function openModel({ model, weights, offline }: OpenModel): Promise
     const built = hostTensors(() => createModel(spec));
     return { name: spec.name, model: built, preprocess: spec.preprocess, weights: undefined, labels: undefined };
   }
-  const fetched = fetching({ offline }, checkpointNames());
+  const { opened, stated: spec } = await openNamed({ model, weights, offline }, "model");
   try {
-    const opened = await openWeights(sourceOf(model, weights), fetched);
-    try {
-      const named = model !== undefined && !isRepo(model) ? model : opened.config?.architecture;
-      if (named === undefined) {
-        throw new UserError(`${opened.id} has no config.json that names its architecture: say which model it is`);
-      }
-      const own = modelNamed(named, model === undefined ? opened.id : "model") as Spec;
-      const spec = userError(() => withStatedArgs(own, opened.config));
-      const stated = opened.config?.numClasses;
-      const sized = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
-      const built = hostTensors(() => loadModel(sized, opened.tensors));
-      return {
-        name: spec.name,
-        model: built,
-        preprocess: opened.config?.preprocess ?? spec.preprocess,
-        weights: opened.id,
-        labels: opened.config?.labels,
-      };
-    } finally {
-      opened.close();
-    }
+    const stated = opened.config?.numClasses;
+    const sized = stated === undefined ? spec : { ...spec, config: spec.withClasses(spec.config, stated) };
+    const built = hostTensors(() => loadModel(sized, opened.tensors));
+    return {
+      name: spec.name,
+      model: built,
+      preprocess: opened.config?.preprocess ?? spec.preprocess,
+      weights: opened.id,
+      labels: opened.config?.labels,
+    };
   } finally {
-    fetched.done();
+    opened.close();
+  }
+}
+
+/** Open weights and the model that they are of. */
+export interface Named {
+  readonly opened: Weights;
+  /** The table's. */
+  readonly own: Spec;
+  /** With the sizes that the weights' config.json states. */
+  readonly stated: Spec;
+}
+
+/**
+ * Opens what the command line names, and finds the model: the one that it says, else what config.json does.
+ *
+ * @param where what to call the name of the model in messages
+ */
+export async function openNamed({ model, weights, offline }: OpenModel, where: string): Promise<Named> {
+  const fetched = fetching({ offline }, checkpointNames());
+  const opened = await openWeights(sourceOf(model, weights), fetched).finally(fetched.done);
+  try {
+    const named = model !== undefined && !isRepo(model) ? model : undefined;
+    const architecture = named ?? opened.config?.architecture;
+    if (architecture === undefined) {
+      throw new UserError(
+        `${opened.id} has no config.json that names its architecture: say which model it is (--model NAME)`,
+      );
+    }
+    const own = modelNamed(architecture, named === undefined ? opened.id : where) as Spec;
+    return { opened, own, stated: userError(() => withStatedArgs(own, opened.config)) };
+  } catch (error) {
+    opened.close();
+    throw error;
   }
 }
 
@@ -82,10 +104,10 @@ export function userError<T>(make: () => T): T {
 }
 
 /** What `openWeights` is to open. */
-export function sourceOf(model: string | undefined, weights: string | undefined) {
+function sourceOf(model: string | undefined, weights: string | undefined) {
   if (weights !== undefined) return weights;
   if (model === undefined)
     throw new UserError(`expected a model; there are ${Object.keys(models).length}: see "vitrail models"`);
   if (isRepo(model)) return model;
-  return model === BOX_MODEL ? boxFolder() : publishedNamed(model, "model");
+  return boxNamed(model)?.id ?? publishedNamed(model, "model");
 }

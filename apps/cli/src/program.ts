@@ -23,7 +23,10 @@ export async function main(args: readonly string[]): Promise<number> {
       "-m, --model <name>",
       "a model or a checkpoint (resnet50, resnet50.a1_in1k, org/repo@revision); see vitrail models",
     )
-    .option("-w, --weights <source>", "a folder, a file (with --model), an address, or a name on the hub")
+    .option(
+      "-w, --weights <source>",
+      "a folder, a file (with --model), an address, a weights package, or a name on the hub",
+    )
     .option("--offline", "never ask the network")
     .option("-t, --top <n>", "how many classes a photo", wholeNumber, 5)
     .addOption(engineOption())
@@ -44,7 +47,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .argument("<image|folder...>", "photos and folders; - reads one photo from stdin")
     .requiredOption("-o, --out <file>", "where to: vectors.safetensors, .parquet or .jsonl")
     .option("--force", "write over a file that is there, once the new one is whole")
-    .option("-w, --weights <source>", "a folder, a file (with --model), an address, or a name on the hub")
+    .option(
+      "-w, --weights <source>",
+      "a folder, a file (with --model), an address, a weights package, or a name on the hub",
+    )
     .option("-m, --model <name>", "the model of a bare file, or a checkpoint as for classify")
     .option("--offline", "never ask the network")
     .addOption(engineOption())
@@ -105,7 +111,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .argument("<model>", "a model or a checkpoint of it; see vitrail models")
     .requiredOption("-o, --out <file>", "where to")
     .option("--force", "write over a file that is there, once the new one is whole")
-    .option("-w, --weights <source>", "a folder, a file, an address, a name on the hub, or none for random ones")
+    .option(
+      "-w, --weights <source>",
+      "a folder, a file, an address, a package, a name on the hub, or none for random ones",
+    )
     .option("--offline", "never ask the network")
     .option("--opset <n>", "version of ONNX's ops, 13 to 22", wholeNumber, 20)
     .option("--dynamic-batch", "any number of images at once, as dimension N; otherwise one")
@@ -122,8 +131,11 @@ export async function main(args: readonly string[]): Promise<number> {
   program
     .command("benchmark")
     .description("how fast a model runs here, and how near to this machine's peak")
-    .option("-m, --model <name>", "the model; see vitrail models", "vit_tiny_patch16_224")
-    .option("-w, --weights <source>", "as for export; speed does not depend on them", "none")
+    .option(
+      "-m, --model <name>",
+      "the model; see vitrail models (default: that of --weights, else vit_tiny_patch16_224)",
+    )
+    .option("-w, --weights <source>", "as for export; speed does not depend on them (default: none)")
     .option("--offline", "never ask the network")
     .addOption(engineOption().default("auto"))
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
@@ -143,6 +155,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .description("learn to tell classes of pictures apart; what is not said is picked for the model and the data")
     .option("-d, --data <dir>", "pictures with classes: folders, CSV, tar shards, Parquet, idx, CIFAR, npz")
     .option("--val <dir|share>", "what to judge by (default: the data's own split, else a fifth)")
+    .option("--classes <names>", "only pictures of these classes, e.g. frog,horse, numbered in this order")
     .option("-m, --model <name>", "the model to train; see vitrail models")
     .option("-w, --weights <source>", "to begin from: a folder, a file, a name on the hub, or none")
     .option(
@@ -187,6 +200,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("-m, --model <name>", "the model of a bare file, or a checkpoint as for classify")
     .option("--offline", "never ask the network")
     .option("--split <name>", "which pictures (default: val, else test, else all, else train)")
+    .option("--classes <names>", "only pictures of these classes, e.g. frog,horse")
     .option("--limit <n>", "only the first n pictures after the seeded shuffle", wholeNumber)
     .option("--seed <n>", "of that shuffle", wholeFromZero, 0)
     .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
@@ -212,18 +226,18 @@ export async function main(args: readonly string[]): Promise<number> {
 
   program
     .command("models")
-    .description("the models that can be built, their size, and their known checkpoints")
+    .description("the models that can be built, their size, their known checkpoints, and those in the box")
     .option("-f, --filter <glob>", 'only names that match, e.g. "vit_*"')
     .option("--json", "print one JSON document")
     .action(async (options) => {
       const { models } = await import("./commands/models.ts");
-      status = models(options);
+      status = await models(options);
     });
 
   program
     .command("info")
-    .description("what is in a checkpoint file, a weights folder or a repository of the hub")
-    .argument("<weights>", "a file, a folder, an address, or a name on the hub")
+    .description("what is in a checkpoint file, a weights folder, a weights package or a repository of the hub")
+    .argument("<weights>", "a file, a folder, an address, a weights package, or a name on the hub")
     .option("--part <name>", "the part of a torch file, e.g. state_dict")
     .option("--offline", "never ask the network")
     .option("--json", "print one JSON document")
@@ -235,7 +249,7 @@ export async function main(args: readonly string[]): Promise<number> {
   program
     .command("convert")
     .description("a checkpoint of torch, numpy, transformers, ... as safetensors under timm's names")
-    .argument("<weights>", "a file, a folder, an address, or a name on the hub")
+    .argument("<weights>", "a file, a folder, an address, a weights package, or a name on the hub")
     .requiredOption("-m, --model <name>", "the model that they are of; see vitrail models")
     .requiredOption("-o, --out <file>", "the file to write")
     .option("--part <name>", "the part of a torch file, e.g. state_dict")

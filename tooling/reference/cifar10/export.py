@@ -75,6 +75,13 @@ license: apache-2.0
 library_name: vitrail
 tags: [image-classification, resnet, cifar10]
 datasets: [cifar10]
+model-index:
+- name: resnet20_cifar.vitrail_cifar10
+  results:
+  - task: {{ type: image-classification }}
+    dataset: {{ name: CIFAR-10, type: cifar10, split: test }}
+    metrics:
+    - {{ type: accuracy, value: {fraction:.4f}, name: top-1 accuracy }}
 ---
 
 # resnet20_cifar.vitrail_cifar10
@@ -184,7 +191,7 @@ def main():
     chosen = open_set[best]
     (args.out / "MODEL_CARD.md").write_text(
         CARD.format(
-            classes=", ".join(CLASSES), parameters=report["parameters"], top1=100 * report["test_top1"], low=100 * low, high=100 * high,
+            classes=", ".join(CLASSES), parameters=report["parameters"], fraction=report["test_top1"], top1=100 * report["test_top1"], low=100 * low, high=100 * high,
             held=train.HELD_OUT, held_top1=100 * report["held_out_top1"], chosen=best.replace("_", " "), threshold=chosen["threshold"],
             false_alarms=100 * chosen["false_alarms_test"], n_photos=chosen["imagenet-photos"]["images"],
             auroc_photos=chosen["imagenet-photos"]["auroc"], rejected_photos=100 * chosen["imagenet-photos"]["rejected"],

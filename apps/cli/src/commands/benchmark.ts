@@ -5,8 +5,8 @@ import { plain } from "../user-error.ts";
 
 /** The options of `vitrail benchmark`. */
 export interface BenchmarkCommand {
-  readonly model: string;
-  readonly weights: string;
+  readonly model?: string;
+  readonly weights?: string;
   readonly engine: EngineName | "auto";
   readonly backend?: string;
   readonly precision: Precision;

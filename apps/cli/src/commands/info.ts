@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { openWeights, parseHubId, type Weights } from "@vitrail/hub";
+import { modelsInPackage, openWeights, parseHubId, type Weights, weightsPackage } from "@vitrail/hub";
 import { fetching } from "../fetching.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { plain } from "../user-error.ts";
@@ -46,11 +46,20 @@ export async function info(
   try {
     const found = infoOf(weights);
     if (json) print(JSON.stringify(found, null, 2));
-    else show(found, weights);
+    else show(found, weights, othersIn(source, fetched.from));
   } finally {
     weights.close();
   }
   return 0;
+}
+
+/** The other models of a weights package. */
+function othersIn(source: string, from: string | URL | undefined): readonly string[] {
+  if (!source.startsWith("@") || existsSync(source)) return [];
+  const [scope, name] = source.split("/");
+  const models = modelsInPackage(`${scope}/${name}`, from);
+  const folder = weightsPackage(source, from);
+  return models.filter((one) => one.folder !== folder).map(({ id }) => id);
 }
 
 function infoOf(weights: Weights): WeightsInfo {
@@ -79,7 +88,7 @@ function infoOf(weights: Weights): WeightsInfo {
   };
 }
 
-function show(found: WeightsInfo, { config }: Weights): void {
+function show(found: WeightsInfo, { config }: Weights, others: readonly string[]): void {
   const { bold, dim } = colorsFor(process.stdout);
   const dtypes = Object.entries(found.dtypes).map(([dtype, n]) => `${n} ${dtype}`);
   const facts = [
@@ -103,6 +112,7 @@ function show(found: WeightsInfo, { config }: Weights): void {
     }
     if (config.license) facts.push(["licence", plain(config.license)]);
   }
+  facts.push(...others.map((id) => ["in the same package", plain(id)]));
   facts.push(...found.notes.map((note) => ["note", cut(plain(note))]));
   facts.push(...Object.entries(found.refused).map(([name, why]) => ["no tensor", cut(plain(`${name}: ${why}`))]));
   facts.push(...found.globals.map((global) => ["names, never called", cut(plain(global))]));

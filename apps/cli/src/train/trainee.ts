@@ -7,12 +7,12 @@ import {
   type ModelSpec,
   type Preprocess,
   withModelArgs,
-  withStatedArgs,
 } from "@vitrail/layers";
 import { loadHybrid } from "@vitrail/vit";
+import { boxNamed } from "../box.ts";
 import { fetching } from "../fetching.ts";
 import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
-import { sourceOf, userError } from "../open-model.ts";
+import { openNamed, userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -59,51 +59,42 @@ export async function openTrainee(
     return fromSpec(modelNamed(model) as unknown as Spec, recipe);
   }
   if (plain && weights === "none") return fromSpec(modelNamed(model) as unknown as Spec, recipe);
-  const fetched = fetching({ offline }, checkpointNames());
+  const named = await openNamed({ model, weights, offline }, "--model");
+  const { opened } = named;
+  const own = named.own as Spec;
+  const stated = named.stated as Spec;
   try {
-    const opened = await openWeights(sourceOf(model, weights), fetched);
-    try {
-      const named = plain ? model : opened.config?.architecture;
-      if (named === undefined) {
-        throw new UserError(
-          `${opened.id} has no config.json that names its architecture: say which model it is (--model NAME)`,
+    const spec = changed(stated, recipe);
+    const preprocess = preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe);
+    return {
+      spec,
+      family: familyOf(spec),
+      modelArgs: { ...(stated === own ? {} : opened.config?.modelArgs), ...sizesOf(stated, recipe) },
+      weights: opened.id,
+      preprocess,
+      build: (classes, resolved, note) => {
+        const others = otherClasses(classes, opened.config?.labels);
+        if (others) note(`${spec.name}: ${opened.id} knows ${others}; ${spec.head} is new and untrained`);
+        return userError(() =>
+          loadModel(stated, opened.tensors, {
+            numClasses: classes.length,
+            seed: resolved.seed,
+            config: withDrops(spec, resolved).config as object,
+            onFreshHead: note,
+            fresh: (name) => others !== undefined && name.startsWith(`${spec.head}.`),
+          }),
         );
-      }
-      const own = modelNamed(named, plain ? "--model" : opened.id) as unknown as Spec;
-      const stated = userError(() => withStatedArgs(own, opened.config));
-      const spec = changed(stated, recipe);
-      const preprocess = preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe);
-      return {
-        spec,
-        family: familyOf(spec),
-        modelArgs: { ...(stated === own ? {} : opened.config?.modelArgs), ...sizesOf(stated, recipe) },
-        weights: opened.id,
-        preprocess,
-        build: (classes, resolved, note) => {
-          const others = otherClasses(classes, opened.config?.labels);
-          if (others) note(`${spec.name}: ${opened.id} knows ${others}; ${spec.head} is new and untrained`);
-          return userError(() =>
-            loadModel(stated, opened.tensors, {
-              numClasses: classes.length,
-              seed: resolved.seed,
-              config: withDrops(spec, resolved).config as object,
-              onFreshHead: note,
-              fresh: (name) => others !== undefined && name.startsWith(`${spec.head}.`),
-            }),
-          );
-        },
-        close: () => opened.close(),
-      };
-    } catch (error) {
-      opened.close();
-      throw error;
-    }
-  } finally {
-    fetched.done();
+      },
+      close: () => opened.close(),
+    };
+  } catch (error) {
+    opened.close();
+    throw error;
   }
 }
 
 function published(model: string): boolean {
+  if (model.includes(".") && boxNamed(model)) return true;
   try {
     publishedNamed(model);
     return true;
