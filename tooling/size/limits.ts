@@ -73,8 +73,8 @@ export const limits: readonly Limit[] = [
   {
     folder: "packages/data",
     entries: [
-      // decoding and transforms, eight forms of datasets (20 kB), augmentation, the loader and its JPEG decoder
-      { file: "index.js", platform: "node", own: 56_000, whole: 58_000 },
+      // decoding and transforms, eight forms of datasets and parts of them (20 kB), augmentation, the loader and its JPEG decoder
+      { file: "index.js", platform: "node", own: 56_700, whole: 58_700 },
       // half of it is augmentation and its kernels, which a page that trains needs and a page that classifies shakes off
       { file: "browser.js", platform: "browser", own: 27_000, whole: 27_000, mustNotAppear: sharp },
     ],

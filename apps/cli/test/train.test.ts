@@ -98,6 +98,34 @@ describe("vitrail train", () => {
     expect(bits("again")).toEqual(bits("base"));
   });
 
+  test("--classes and train_fraction take a part of the pictures, and eval judges that part", async () => {
+    const part = ["--classes", "red,green", "--set", "train_fraction=0.5"];
+    const result = await vitrail(
+      "train",
+      "--data",
+      "three",
+      ...small,
+      ...part,
+      "--epochs",
+      "2",
+      "--out",
+      "part",
+      "--json",
+    );
+    expect(result.status, result.stderr).toBe(0);
+    expect(result.stderr).toContain("training on 6 of 12 pictures (train_fraction 0.5)");
+    expect(events(result)[0]).toMatchObject({ images: 6, validation: 6, classes: ["red", "green"] });
+    const judged = await vitrail("eval", "--data", "three", "--weights", "part", "--classes", "green", "--json");
+    expect(judged.status, judged.stderr).toBe(0);
+    const { images, perClass } = JSON.parse(judged.stdout);
+    expect([images, perClass.red.support, perClass.green.support]).toEqual([3, 0, 3]);
+    const none = await vitrail("train", "--data", "three", ...small, "--classes", "red,pink", "--out", "none");
+    expect([none.status, none.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: .*three: expected a class "pink", found "blue", "green", "red"$/m),
+    ]);
+  });
+
   test("another seed gives other weights", async () => {
     expect((await train(...small, "--epochs", "8", "--lr", "0.05", "--out", "seed1", "--seed", "1")).status).toBe(0);
     expect(bits("seed1")["model.safetensors"]).not.toBe(bits("base")["model.safetensors"]);

@@ -9,6 +9,8 @@ export interface EvalCommand {
   readonly weights?: string;
   readonly offline?: boolean;
   readonly split?: string;
+  /** Names with commas between. */
+  readonly classes?: string;
   readonly limit?: number;
   readonly seed: number;
   readonly onBad: "skip" | "fail";

@@ -20,6 +20,8 @@ export interface TrainCommand {
   readonly out?: string;
   readonly resume?: boolean;
   readonly saveEvery?: number;
+  /** Names with commas between. */
+  readonly classes?: string;
   readonly limit?: number;
   readonly seed?: number;
   readonly onBad: "skip" | "fail";

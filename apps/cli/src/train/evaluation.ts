@@ -11,6 +11,7 @@ import { openBar } from "./bar.ts";
 import { reasonOf, sayBroken } from "./broken.ts";
 import { chooseEngine } from "./engine.ts";
 import { type Judged, openJudged } from "./judged.ts";
+import { namesIn } from "./rules.ts";
 
 /** What `vitrail eval --json` prints. Shares are fractions. */
 export interface EvalRow {
@@ -57,7 +58,7 @@ export async function runEvaluation(options: EvalCommand, onNote: (line: string)
     const { seed, data, split, limit, onBad } = options;
     const { labels } = opened;
     judged = await openJudged({
-      ...{ data, split, limit, seed, onBad, labels },
+      ...{ data, split, limit, seed, onBad, labels, keep: namesIn(options.classes) },
       numClasses: opened.model.numClasses,
       onNote: note,
       onCheck: (done, of) => bar.show(done, of, `looking at pictures, ${done} of ${of}`),

@@ -1,5 +1,5 @@
 /** Pictures that a trained model is judged by. */
-import { type Dataset, limit, openDataset, type Split } from "@vitrail/data";
+import { type Dataset, limit, openDataset, type Split, selectClasses } from "@vitrail/data";
 import { didYouMean } from "../suggest.ts";
 import { UserError } from "../user-error.ts";
 import { type BrokenOptions, withoutBroken } from "./broken.ts";
@@ -10,6 +10,8 @@ export interface JudgedOptions extends BrokenOptions {
   readonly data: string;
   /** Default: val, else test, else all, else train. */
   readonly split?: string | undefined;
+  /** Only pictures of these classes. */
+  readonly keep?: readonly string[] | undefined;
   readonly limit?: number | undefined;
   readonly seed: number;
   /** The model's, where its weights say them: labels become indices into these. */
@@ -29,9 +31,10 @@ const BY_DEFAULT = ["val", "test", "all", "train"];
 
 /** Opens the data with the model's classes. With `onBad` "fail" all of it is looked at first. */
 export async function openJudged(options: JudgedOptions): Promise<Judged> {
-  const { data, labels, numClasses, seed, onNote } = options;
-  const dataset = await openDataset(data, { classes: labels });
+  const { data, labels, keep, numClasses, seed, onNote } = options;
+  const whole = await openDataset(data, keep ? {} : { classes: labels });
   try {
+    const dataset = keep ? selectClasses(whole, keep, { classes: labels }) : whole;
     const classes = labels ?? dataset.classes;
     if (classes.length !== numClasses) {
       throw new UserError(
@@ -46,7 +49,7 @@ export async function openJudged(options: JudgedOptions): Promise<Judged> {
     if (options.onBad === "fail") await withoutBroken([split], options);
     return { dataset, split, classes };
   } catch (error) {
-    await dataset.dispose();
+    await whole.dispose();
     throw error;
   }
 }

@@ -5,9 +5,11 @@ import {
   type Copies,
   type Dataset,
   findCopies,
+  fraction,
   limit,
   openDataset,
   type Split,
+  selectClasses,
   splitOff,
 } from "@vitrail/data";
 import { UserError } from "../user-error.ts";
@@ -18,6 +20,10 @@ export interface PicturesOptions extends BrokenOptions {
   readonly data: string;
   /** Another folder, or a share of the training pictures. Default: the data's own validation split, else a fifth. */
   readonly val?: string | undefined;
+  /** Only pictures of these classes, which are numbered in this order. */
+  readonly classes?: readonly string[] | undefined;
+  /** Of every class so much of what is left to train on. */
+  readonly trainFraction?: number | undefined;
   readonly limit?: number | undefined;
   readonly seed: number;
 }
@@ -38,29 +44,34 @@ const OWN_FRACTION = 0.2;
 
 /** Opens the data, takes what is broken out of it, and says in lines what was decided. */
 export async function openPictures(options: PicturesOptions): Promise<Pictures> {
-  const { data, val, seed, onNote } = options;
-  const fraction = val === undefined ? undefined : fractionOf(val);
-  const dataset = await openDataset(data);
-  const opened: Dataset[] = [dataset];
+  const { data, val, classes, seed, onNote } = options;
+  const share = val === undefined ? undefined : shareOf(val);
+  const opened: Dataset[] = [await openDataset(data)];
   try {
+    const dataset = only(opened[0] as Dataset, classes);
     let train = splitNamed(dataset, ["train", "all"], data);
     let judged: Split;
-    if (val !== undefined && fraction === undefined) {
-      const other = await openDataset(val, { classes: dataset.classes });
+    if (val !== undefined && share === undefined) {
+      const other = await openDataset(val, classes === undefined ? { classes: dataset.classes } : {});
       opened.push(other);
-      judged = splitNamed(other, ["val", "test", "all"], val);
+      judged = splitNamed(only(other, classes), ["val", "test", "all"], val);
     } else {
-      const own = fraction === undefined ? (dataset.splits.get("val") ?? dataset.splits.get("test")) : undefined;
+      const own = share === undefined ? (dataset.splits.get("val") ?? dataset.splits.get("test")) : undefined;
       if (own) judged = own;
-      else ({ train, val: judged } = splitOff(train, fraction ?? OWN_FRACTION, seed));
+      else ({ train, val: judged } = splitOff(train, share ?? OWN_FRACTION, seed));
       if (own) onNote(`validation: the data's own ${own.name} split, ${count(own.length)}`);
       else if (judged.length > 0) {
         onNote(
-          `validation: ${judged.length} of the training pictures (${percent(fraction ?? OWN_FRACTION)}), which are not trained on`,
+          `validation: ${judged.length} of the training pictures (${percent(share ?? OWN_FRACTION)}), which are not trained on`,
         );
       }
     }
     sayPassedOver(dataset, onNote);
+    if (options.trainFraction !== undefined) {
+      const all = train.length;
+      train = fraction(train, options.trainFraction, seed);
+      onNote(`training on ${train.length} of ${all} pictures (train_fraction ${options.trainFraction})`);
+    }
     if (options.limit !== undefined) {
       train = limit(train, options.limit, seed);
       judged = limit(judged, options.limit, seed);
@@ -94,8 +105,12 @@ export async function openPictures(options: PicturesOptions): Promise<Pictures> 
 const MOST = 5; // lines of a kind that anybody reads
 const HASHED = 20_000; // pictures that are read once more to find some in both splits
 
+/** With `classes`, the pictures of these alone. */
+const only = (dataset: Dataset, classes: readonly string[] | undefined): Dataset =>
+  classes === undefined ? dataset : selectClasses(dataset, classes);
+
 /** "0.1", as a share of the training pictures; anything else is a folder. */
-function fractionOf(val: string): number | undefined {
+function shareOf(val: string): number | undefined {
   if (!/^(0?\.\d+|[01](\.\d+)?)$/.test(val)) return undefined;
   const share = Number(val);
   if (share > 0 && share < 1) return share;

@@ -3,7 +3,20 @@ import { readFileSync } from "node:fs";
 import { parse, type YAMLParseError } from "yaml";
 import { didYouMean } from "../suggest.ts";
 import { UserError } from "../user-error.ts";
-import { choice, flag, list, number, pair, type Rule, share, table, text, type ValueOf, whole } from "./rules.ts";
+import {
+  choice,
+  flag,
+  list,
+  names,
+  number,
+  pair,
+  type Rule,
+  share,
+  table,
+  text,
+  type ValueOf,
+  whole,
+} from "./rules.ts";
 
 /** Every setting. Those that are not given are picked for the model and the data. */
 export const SETTINGS = {
@@ -20,7 +33,9 @@ export const SETTINGS = {
   lora_rank: whole(1),
   lora_alpha: number(0),
   // the data
+  classes: names(), // of all pictures those of these classes only
   val_fraction: share(),
+  train_fraction: share(), // of what is left to train on, so much of every class
   limit: whole(1),
   batch_size: whole(1),
   grad_accum_steps: whole(1),

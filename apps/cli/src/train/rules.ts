@@ -54,6 +54,19 @@ export const list = (least: number): Rule<readonly number[]> => ({
   read: (value) => (Array.isArray(value) && value.every((x) => isNumber(x) && x >= least) ? value : undefined),
 });
 
+export const names = (): Rule<readonly string[]> => ({
+  expected: "names, each once",
+  read(value) {
+    const fits =
+      Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string" && one !== "");
+    return fits && new Set(value).size === value.length ? (value as readonly string[]) : undefined;
+  },
+});
+
+/** "frog, horse" of the command line, as names. */
+export const namesIn = (text: string | undefined): readonly string[] | undefined =>
+  text?.split(",").map((name) => name.trim());
+
 export const table = (): Rule<Readonly<Record<string, unknown>>> => ({
   expected: "a table of names and values",
   read(value) {

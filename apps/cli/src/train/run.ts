@@ -13,6 +13,7 @@ import { chooseEngine } from "./engine.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
 import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
 import { createReporter } from "./report.ts";
+import { namesIn } from "./rules.ts";
 import { openSession, type Resolved } from "./session.ts";
 import { openTrainee, type Trainee } from "./trainee.ts";
 
@@ -47,6 +48,8 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
     pictures = await openPictures({
       data,
       val,
+      classes: asked.classes,
+      trainFraction: asked.train_fraction,
       limit: asked.limit,
       seed,
       onBad: options.onBad,
@@ -161,7 +164,8 @@ async function trainAndJudge(parts: Parts): Promise<number> {
 function flagsOf(options: TrainCommand): Recipe {
   const { model, weights, epochs, mode, imageSize, batchSize, lr, limit, seed, set = [] } = options;
   const sizes = { img_size: imageSize, batch_size: batchSize, backbone_weights: options.backboneWeights };
-  const given = { model, weights, epochs, mode, ...sizes, lr, limit, seed };
+  const classes = namesIn(options.classes);
+  const given = { model, weights, epochs, mode, ...sizes, lr, classes, limit, seed };
   return {
     ...checkRecipe(Object.fromEntries(set.map(assignment)), "--set"),
     ...checkRecipe(given, "the command line"),

@@ -6,7 +6,8 @@ export { type DuplicateGroup, type Inspection, inspectDataset, type Member, type
 export { openDataset } from "./open-dataset.ts";
 export { type PictureFile, pictureFile } from "./picture-file.ts";
 export { createSampleReader, type SampleReader } from "./sample.ts";
-export { classCounts, limit, splitOff, stream, subset } from "./split.ts";
+export { type SelectClassesOptions, selectClasses } from "./select-classes.ts";
+export { classCounts, fraction, limit, splitOff, stream, subset } from "./split.ts";
 export { assertTrainable } from "./trainable.ts";
 export type {
   BadSample,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { DatasetError } from "./errors.ts";
 import { classList, compareNames } from "./names.ts";
-import { classCounts, limit, makeSplit, splitOff, stream, subset } from "./split.ts";
+import { classCounts, fraction, limit, makeSplit, splitOff, stream, subset } from "./split.ts";
 import { open, png, tree } from "./testing.ts";
 import { assertTrainable } from "./trainable.ts";
 import type { Split } from "./types.ts";
@@ -66,6 +66,28 @@ describe("subset, limit and splitOff", () => {
     const lonely = splitOff(of(0, 1, 1, 1, 1, 1), 0.5);
     expect(classCounts(lonely.train, 2)[0]).toBe(1);
     for (const share of [0, 1, Number.NaN]) expect(codeOf(() => splitOff(small, share))).toBe("bad-argument");
+  });
+});
+
+describe("fraction", () => {
+  const split = of(...Array.from({ length: 1000 }, (_, i) => (i % 10 < 7 ? 0 : i % 10 < 9 ? 1 : 2)));
+
+  test("takes the same share of every class, and a smaller share of the same seed is part of a larger one", () => {
+    const tenth = fraction(split, 0.1, 3);
+    expect([...classCounts(tenth, 3)]).toEqual([70, 20, 10]);
+    expect(names(tenth).map((name) => Number.parseInt(name, 10))).toEqual([
+      ...names(tenth)
+        .map((name) => Number.parseInt(name, 10))
+        .sort((a, b) => a - b),
+    ]);
+    expect(names(tenth)).toEqual(expect.arrayContaining(names(fraction(split, 0.01, 3))));
+    expect(names(fraction(split, 0.1, 4))).not.toEqual(names(tenth));
+    expect(names(fraction(split, 1))).toEqual(names(split));
+  });
+
+  test("leaves each class a sample, and refuses no share", () => {
+    expect([...classCounts(fraction(split, 0.001), 3)]).toEqual([1, 1, 1]);
+    for (const share of [0, 1.1, Number.NaN]) expect(codeOf(() => fraction(split, share))).toBe("bad-argument");
   });
 });
 

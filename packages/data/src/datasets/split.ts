@@ -70,13 +70,7 @@ export function limit(split: Split, n: number, seed = 0): Split {
 export function splitOff(split: Split, fraction: number, seed = 0): { readonly train: Split; readonly val: Split } {
   if (!(fraction > 0 && fraction < 1))
     throw new DatasetError("bad-argument", `splitOff: expected a fraction above 0 and below 1, found ${fraction}`);
-  const byClass = new Map<number, number[]>();
-  for (const index of order(split.length, seed)) {
-    const label = split.label(index);
-    const list = byClass.get(label);
-    if (list) list.push(index);
-    else byClass.set(label, [index]);
-  }
+  const byClass = shuffledByClass(split, seed);
   // Rounded so that the whole has its share too: what one class gets too much, the next one gets less.
   const val = new Set<number>();
   let owed = 0;
@@ -100,6 +94,36 @@ export function splitOff(split: Split, fraction: number, seed = 0): { readonly t
       "val",
     ),
   };
+}
+
+/**
+ * A share of a split, stratified: of each class the same share (rounded, at least one sample), in stored order. The choice depends on
+ * seed, labels and order alone.
+ *
+ * @param share of the samples, above 0 and at most 1
+ */
+export function fraction(split: Split, share: number, seed = 0): Split {
+  if (!(share > 0 && share <= 1))
+    throw new DatasetError("bad-argument", `fraction: expected a share above 0 and at most 1, found ${share}`);
+  const kept = [...shuffledByClass(split, seed).values()].flatMap((list) =>
+    list.slice(0, Math.max(1, Math.round(list.length * share))),
+  );
+  return subset(
+    split,
+    kept.sort((a, b) => a - b),
+  );
+}
+
+/** Samples by their label, each list in the order of the seeded shuffle. */
+function shuffledByClass(split: Split, seed: number): Map<number, number[]> {
+  const byClass = new Map<number, number[]>();
+  for (const index of order(split.length, seed)) {
+    const label = split.label(index);
+    const list = byClass.get(label);
+    if (list) list.push(index);
+    else byClass.set(label, [index]);
+  }
+  return byClass;
 }
 
 function order(n: number, seed: number): Uint32Array {
