@@ -1,8 +1,8 @@
 // Which mixed precision of ViT-Ti keeps at least 97 % of its answers, and what it gains: real weights, real photos.
 //   npm run bench -- classify-int8                needs ../shared (weights and photos); about a quarter of an hour on two quiet cores
-// 64 photos calibrate and find the sensitive layers, 136 others judge, ten crops each. Layers are kept in fp32 one after another, in the
-// order of their sensitivity, and each mixture is judged: bench/results/classify-int8.json and the curve in classify-int8.svg.
-// CROPS (10) and KEEP (numbers of layers to keep, 0,2,4,…) make it shorter.
+// 64 photos calibrate and find the sensitive layers, 136 others judge, ten crops each. Layers are rounded row by row, then kept in fp32,
+// one after another in the order of their sensitivity, and each mixture is judged: bench/results/classify-int8.json and the curve in
+// classify-int8.svg. CROPS (10), ROWS and KEEP (how many layers: 0,4,8,…) make it shorter.
 import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,22 +103,28 @@ async function judge(small, label) {
     { work: `forward, ${label}`, model: spec.name, peer: "our fp32", batch: BATCH, precision: "int8" },
     pairs,
   );
-  const { kept, int8Layers } = small.report;
-  rows.push({ ...row, agreement: round(share), agreementInterval: interval.map(round), int8Layers, kept });
+  const { kept, byRow, int8Layers } = small.report;
+  rows.push({ ...row, agreement: round(share), agreementInterval: interval.map(round), int8Layers, byRow, kept });
   points.push({ speed: row.ratio, agreement: share, interval, label });
   console.log(`  agreement ${(100 * share).toFixed(2)} % [${interval.map((v) => (100 * v).toFixed(2))}]`);
 }
 
 const options = { input, engine: "ort", threads, onNote: (note) => console.log(note) };
-await judge(await quantize(model, options), "plain dynamic");
+await judge(await quantize(model, { ...options, products: "dynamic" }), "plain dynamic");
+await judge(await quantize(model, options), "all by rows");
 // One measurement finds the order; each mixture then only needs its ranges.
 const found = await quantize(model, { ...options, calibration, agreement: 0.985 });
-const { sensitivity, kept } = found.report;
-console.log(`quantize keeps ${kept.length}: ${kept.join("; ")}`);
-const keeps = process.env.KEEP ? process.env.KEEP.split(",").map(Number) : [0, 2, 4, 8, 12, 16, 24, 32];
-for (const count of new Set([...keeps, kept.length].sort((a, b) => a - b))) {
-  const keep = sensitivity.length > 0 ? sensitivity.slice(0, count) : [];
-  await judge(await quantize(model, { ...options, calibration, agreement: 0, keep }), `${count} layers in fp32`);
+const { sensitivity, kept, byRow } = found.report;
+console.log(`quantize rounds ${byRow.length} by rows, keeps ${kept.length}: ${kept.join("; ")}`);
+await judge(found, "found");
+const counts = (name, standard) => process.env[name]?.split(",").map(Number) ?? standard;
+for (const count of sensitivity.length > 0 ? counts("ROWS", [0, 2, 4, 8, 12, 16, 24]) : [0]) {
+  const rows = { byRow: sensitivity.slice(0, count) };
+  await judge(await quantize(model, { ...options, calibration, agreement: 0, ...rows }), `${count} by rows`);
+}
+for (const count of sensitivity.length > 0 ? counts("KEEP", [4, 12, 24]) : []) {
+  const keep = sensitivity.slice(0, count);
+  await judge(await quantize(model, { ...options, calibration, agreement: 0, keep }), `${count} in fp32`);
 }
 
 const good = points.filter(({ agreement: share }) => share >= GOAL).sort((a, b) => b.speed - a.speed)[0];

@@ -1,10 +1,10 @@
 import { expectClose, onBackends } from "@repo/testing";
 import { expect, test } from "vitest";
-import { createRng, dispose, grads, mul, resizeBilinear, sum, type Tensor, tensor } from "./index.ts";
+import { createRng, dispose, grad, mul, resizeBilinear, sum, type Tensor4D, tensor4d } from "./index.ts";
 
 onBackends(["cpu", "wasm", "tfjs-node"], () => {
   test("bilinear enlarging takes pixels for squares, as torch's align_corners=False does", () => {
-    const row = tensor([0, 4, 8], [1, 1, 3, 1]);
+    const row = tensor4d([0, 4, 8], [1, 1, 3, 1]);
     const wide = resizeBilinear(row, [2, 6]);
     expect(wide.shape).toEqual([1, 2, 6, 1]);
     expectClose(wide.dataSync(), [0, 1, 3, 5, 7, 8, 0, 1, 3, 5, 7, 8], 1e-6);
@@ -23,13 +23,15 @@ onBackends(["cpu", "wasm", "tfjs-node"], () => {
         [3, 2],
       ],
     ] as const) {
-      const x = tensor(rng.normal(2 * from[0] * from[1] * 3), [2, ...from, 3]);
-      const dy = tensor(rng.normal(2 * to[0] * to[1] * 3), [2, ...to, 3]);
-      const y = resizeBilinear(x as never, to);
-      const [dx] = grads((z) => sum(mul(resizeBilinear(z as never, to), dy)))([x]) as [Tensor];
-      const inner = (a: Tensor, b: Tensor) =>
-        a.dataSync().reduce((total, v, i) => total + v * (b.dataSync()[i] as number), 0);
-      expect(inner(y, dy)).toBeCloseTo(inner(x, dx), 3); // ⟨R x, dy⟩ = ⟨x, Rᵀ dy⟩
+      const [x, dy] = [[...from], [...to]].map((size) => {
+        const shape = [2, ...size, 3] as [number, number, number, number];
+        return tensor4d(rng.normal(shape.reduce((a, b) => a * b)), shape);
+      }) as [Tensor4D, Tensor4D];
+      const y = resizeBilinear(x, to);
+      const dx = grad((z) => sum(mul(resizeBilinear(z as Tensor4D, to), dy)))(x);
+      // ⟨R x, dy⟩ = ⟨x, Rᵀ dy⟩
+      const [there, back] = [sum(mul(y, dy)), sum(mul(x, dx))].map((t) => t.dataSync()[0] as number);
+      expect(there).toBeCloseTo(back as number, 3);
       dispose([x, dy, y, dx]);
     }
   });

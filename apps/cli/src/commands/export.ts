@@ -34,7 +34,12 @@ export interface ExportRow {
   readonly precision: Precision;
   readonly sparsity: number;
   /** Layers that have weights, how many compute in eight bits, and the names of those that were measured to need fp32. */
-  readonly layers: { readonly all: number; readonly int8: number; readonly kept: readonly string[] } | null;
+  readonly layers: {
+    readonly all: number;
+    readonly int8: number;
+    readonly byRow: readonly string[];
+    readonly kept: readonly string[];
+  } | null;
   /** Top-1 agreement with fp32; null where nothing was measured. */
   readonly agreement: (QuantizeReport["agreement"] & { readonly heldOut: boolean }) | null;
 }
@@ -78,7 +83,7 @@ export async function exportModel(name: string, options: ExportCommand): Promise
       input: [options.dynamicBatch ? "N" : 1, height, width, 3],
       precision,
       sparsity,
-      layers: report ? { all: report.layers, int8: report.int8Layers, kept: report.kept } : null,
+      layers: report ? { all: report.layers, int8: report.int8Layers, byRow: report.byRow, kept: report.kept } : null,
       agreement: report?.agreement ? { ...report.agreement, heldOut: held } : null,
     };
     if (options.json) print(JSON.stringify(row, null, 2));
@@ -111,6 +116,7 @@ function linesFor({ file, weights, bytes, opset, input, precision, layers, agree
   if (sparsity > 0) lines.push(`  ${percent(sparsity)} of each layer's weights are zero`);
   if (layers && precision === "int8") {
     lines.push(`  ${layers.int8} of ${layers.all} layers compute in eight bits`);
+    if (layers.byRow.length > 0) lines.push(`  rounded row by row: ${layers.byRow.length} of them`);
     if (layers.kept.length > 0) lines.push(`  kept in fp32, the most sensitive first: ${layers.kept.join("; ")}`);
   }
   if (agreement) {

@@ -8,7 +8,7 @@ import { optimise } from "../passes/index.ts";
 import { runGraph, traced } from "../testing.ts";
 import { agreementOf, divergence, topOf } from "./agreement.ts";
 import { storeHalf } from "./half.ts";
-import { fewestKept } from "./mixed.ts";
+import { fewest } from "./mixed.ts";
 import { bestRange } from "./observe.ts";
 import { sparse } from "./prune.ts";
 import { type QuantizeOptions, quantize } from "./quantize.ts";
@@ -94,8 +94,8 @@ describe("ranges and mixtures", () => {
   });
 
   test("keeps the fewest layers that agree", async () => {
-    for (const need of [0, 1, 6, 7]) expect(await fewestKept(7, async (n) => n >= need)).toBe(need);
-    expect(await fewestKept(7, async () => false)).toBe(7);
+    for (const need of [0, 1, 6, 7]) expect(await fewest(7, async (n) => n >= need)).toBe(need);
+    expect(await fewest(7, async () => false)).toBe(7);
   });
 });
 
@@ -118,6 +118,7 @@ describe("quantize", () => {
     const { report } = small;
     expect(report).toMatchObject({ precision: "int8", layers: 10, sparsity: 0 });
     expect(report.int8Layers + report.kept.length).toBe(10);
+    expect(report.sensitivity).toEqual(expect.arrayContaining([...report.byRow]));
     expect(report.agreement?.of).toBe(6);
     expect(notes[0]).toMatch(/^observing \d+ ranges on 8 inputs$/);
     for (const engine of ["ort", "ort-web"] as const) {
@@ -139,9 +140,9 @@ describe("quantize", () => {
 
   test("keeps the layers that are named, without measuring", async () => {
     const model = vit();
-    const keep = ["Gemm 9 [24, 7]"];
-    const { report } = await quantize(model, { input, calibration: [images(1, 4)], agreement: 0, keep });
-    expect(report).toMatchObject({ int8Layers: 9, kept: keep, sensitivity: [] });
+    const [keep, byRow] = [["Gemm 9 [24, 7]"], ["Gemm 4 [96, 24]"]];
+    const { report } = await quantize(model, { input, calibration: [images(1, 4)], agreement: 0, keep, byRow });
+    expect(report).toMatchObject({ int8Layers: 9, kept: keep, byRow, sensitivity: [] });
     model.dispose();
   });
 
@@ -153,10 +154,13 @@ describe("quantize", () => {
     model.dispose();
   });
 
-  test("without calibration rounds products by each batch's range, and measures nothing", async () => {
+  test("without calibration rounds products row by row, or by each batch's range, and measures nothing", async () => {
     const model = vit();
     const { report } = await quantize(model, { input });
-    expect(report).toMatchObject({ int8Layers: 10, kept: [], agreement: undefined });
+    expect(report).toMatchObject({ int8Layers: 10, kept: [], sensitivity: [], agreement: undefined });
+    expect(report.byRow).toHaveLength(10);
+    const { report: dynamic } = await quantize(model, { input, products: "dynamic" });
+    expect(dynamic).toMatchObject({ int8Layers: 10, byRow: [] });
     model.dispose();
   });
 
@@ -166,7 +170,9 @@ describe("quantize", () => {
     ["sparsity 1: expected a share from 0 to below 1", { sparsity: 1 }],
     ["agreement 98: expected a share from 0 to 1", { agreement: 98 }],
     ["keep: no layer is called Conv 5; the first is Gemm 0 [768, 24]", { keep: ["Conv 5"], calibration: [image] }],
+    ["byRow: no matrix product is called Conv 5", { byRow: ["Conv 5"] }],
     ["calibration: expected some dozens of inputs, found none", { calibration: [] }],
+    ['products: "static" needs calibration, some dozens of real inputs; found none', { products: "static" }],
     ["calibration: expected values of [N, 32, 32, 3], found 5", { calibration: [new Float32Array(5)] }],
     ["calibration: a value is not finite", { calibration: [image.map(() => Number.NaN)] }],
     ["compressed models run in ONNX Runtime only, not on engine tfjs", { engine: "tfjs", calibration: [image] }],

@@ -8,6 +8,7 @@ import {
   relu,
   type Tensor,
   type Tensor4D,
+  tensor1d,
   tensor2d,
   tensor4d,
   useBackend,
@@ -113,6 +114,36 @@ describe("toInt8", () => {
       const { output } = await runGraph(int8, x);
       expectClose(output?.data as Float32Array, expected?.data as Float32Array, 0.02);
     }
+  });
+
+  test("products by rows keep small rows beside large ones, and rows of zeros", async () => {
+    const graph = plain(
+      (x) => add(matMul(x as never, tensor2d(rng.normal(12), [4, 3])), tensor1d([1, 2, 3])),
+      [null, 4],
+    );
+    const planOf = (mode: Int8Mode) => ({
+      layers: new Map(layersOf(graph).map(({ node }) => [node, mode] as const)),
+      ranges: new Map(),
+      mostWeight: 64,
+    });
+    const data = createRng(2)
+      .normal(16)
+      .map((v, i) => v * (i < 4 ? 1000 : 1));
+    data.fill(0, 8, 12);
+    const x = { x0: { dims: [4, 4], data, type: "float32" as const } };
+    const expected = (await runGraph(graph, x)).output?.data as Float32Array;
+    const far = (found: Float32Array, row: number) =>
+      Math.max(...[0, 1, 2].map((i) => Math.abs((found[row * 3 + i] as number) - (expected[row * 3 + i] as number))));
+    for (const engine of ["ort", "ort-web"] as const) {
+      const session = await openGraph(toInt8(graph, planOf("rows")), { engine });
+      const found = (await session.run(x)).output?.data as Float32Array;
+      await session.close();
+      expect(far(found, 1)).toBeLessThan(0.05);
+      expect([...found.slice(6, 9)]).toEqual([1, 2, 3]);
+      expect(far(found, 0) / 1000).toBeLessThan(0.05);
+    }
+    const whole = (await runGraph(toInt8(graph, planOf("dynamic")), x)).output?.data as Float32Array;
+    expect(far(whole, 1)).toBeGreaterThan(0.5); // one range for all: the steps are larger than the row
   });
 
   test("leaves what is not in the plan", () => {

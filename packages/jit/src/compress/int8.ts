@@ -1,5 +1,5 @@
 /** Rewrites a graph so that chosen layers compute in eight bits: unsigned activations, signed weights of a scale a channel. */
-import { add as addValues, cast, mul, reshape } from "../build.ts";
+import { add as addValues, binary, cast, div, mul, reduce, reshape, unary } from "../build.ts";
 import { Graph, type Node, type Value } from "../ir.ts";
 import { type Layer, layersOf } from "./layers.ts";
 import { quantizeWeights } from "./weights.ts";
@@ -12,9 +12,10 @@ export interface Range {
 
 /**
  * How a layer is computed. `static`: its input is rounded by a range that is known beforehand; a pair of QuantizeLinear and
- * DequantizeLinear marks it, and the runtime fuses them. `dynamic`: the range is taken from each input as it comes.
+ * DequantizeLinear marks it, and the runtime fuses them. `rows`, of products only: each row of the input is divided by its own
+ * largest magnitude, and then as static between −1 and 1. `dynamic`, of products only: one range for all of an input as it comes.
  */
-export type Int8Mode = "static" | "dynamic";
+export type Int8Mode = "static" | "rows" | "dynamic";
 
 export interface Int8Plan {
   /** What is not in here stays in fp32. Convolutions are static only. */
@@ -101,7 +102,7 @@ export function toInt8(graph: Graph, plan: Int8Plan): Graph {
     let outputs: readonly Value[];
     if (mode && layer) {
       const operands = { x: inputs[0] as Value, most: plan.mostWeight };
-      const make = mode === "static" ? staticLayer : dynamicLayer;
+      const make = mode === "static" ? staticLayer : mode === "rows" ? rowsLayer : dynamicLayer;
       outputs = [make(out, layer, operands, roundingOf)];
     } else {
       outputs = out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
@@ -123,24 +124,26 @@ interface Operands {
   readonly most: number;
 }
 
+/** A layer's weight as whole numbers and scales, and what a runtime reads as one with the layer. */
+function roundedWeight(g: Graph, { weight, axis }: Layer, most: number) {
+  const { values, scales } = quantizeWeights(weight, axis, most);
+  const channels = scales.length;
+  const stored = [
+    g.constant(values, weight.shape, "int8"),
+    g.constant(scales, [channels], "float32"),
+    g.constant(new Int8Array(channels), [channels], "int8"),
+  ];
+  return { w: g.add("DequantizeLinear", stored, { axis }, weight.shape), scales, channels };
+}
+
 function staticLayer(
   g: Graph,
-  { node, weight, bias, axis, input }: Layer,
+  layer: Layer,
   { x, most }: Operands,
   roundingOf: (source: Value) => readonly [Value, Value, number],
 ): Value {
-  const { values, scales } = quantizeWeights(weight, axis, most);
-  const channels = scales.length;
-  const w = g.add(
-    "DequantizeLinear",
-    [
-      g.constant(values, weight.shape, "int8"),
-      g.constant(scales, [channels], "float32"),
-      g.constant(new Int8Array(channels), [channels], "int8"),
-    ],
-    { axis },
-    weight.shape,
-  );
+  const { node, bias, input } = layer;
+  const { w, scales, channels } = roundedWeight(g, layer, most);
   const operands = [x, w];
   if (bias) {
     const [, , scale] = roundingOf(input);
@@ -154,6 +157,26 @@ function staticLayer(
 }
 
 const clamp32 = (v: number): number => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, Math.round(v)));
+
+/**
+ * A row's scale passes through a product, so each token may have its own: in a transformer a few are a hundred times larger than
+ * the rest, which one range for all would round to nothing. Per-token ranges as in ZeroQuant, https://arxiv.org/abs/2206.01861.
+ */
+function rowsLayer(g: Graph, layer: Layer, { x, most }: Operands): Value {
+  const { node, bias } = layer;
+  const last = [x.shape.length - 1];
+  const [high, low] = [reduce(g, "ReduceMax", x, last, true), unary(g, "Neg", reduce(g, "ReduceMin", x, last, true))];
+  const magnitude = binary(g, "Max", binary(g, "Max", high, low), g.scalar(TINY));
+  const [scale, zero] = [g.scalar(1 / 127), g.constant(Uint8Array.of(128), [], "uint8")];
+  const q = g.add("QuantizeLinear", [div(g, x, magnitude), scale, zero], {}, x.shape, "uint8");
+  const rounded = g.add("DequantizeLinear", [q, scale, zero], {}, x.shape);
+  const { w, channels } = roundedWeight(g, layer, most);
+  const y = mul(g, g.add(node.op, [rounded, w], node.attrs, (node.outputs[0] as Value).shape), magnitude);
+  return bias ? addValues(g, y, reshape(g, bias, [channels])) : y;
+}
+
+/** Keeps rows of zeros from being divided by zero. */
+const TINY = 1e-30;
 
 function dynamicLayer(g: Graph, { node, weight, bias, axis }: Layer, { x, most }: Operands): Value {
   const { values, scales } = quantizeWeights(weight, axis, most);

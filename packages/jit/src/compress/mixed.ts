@@ -88,11 +88,16 @@ export function without(plan: Int8Plan, kept: readonly Layer[]): Int8Plan {
   return { ...plan, layers: new Map([...plan.layers].filter(([node]) => !nodes.has(node))) };
 }
 
+/** A plan with some products rounded row by row. */
+export function byRows(plan: Int8Plan, layers: readonly Layer[]): Int8Plan {
+  return { ...plan, layers: new Map([...plan.layers, ...layers.map(({ node }) => [node, "rows"] as const)]) };
+}
+
 /**
- * How many of `order`, from the front, must stay in fp32 for `agrees` to hold: by halving, as if fewer rounded layers never
+ * How many of an order, from the front, must be treated with care for `agrees` to hold: by halving, as if more care never
  * agreed less. All of them where nothing else does.
  */
-export async function fewestKept(total: number, agrees: (kept: number) => Promise<boolean>): Promise<number> {
+export async function fewest(total: number, agrees: (count: number) => Promise<boolean>): Promise<number> {
   let [low, high] = [0, total];
   while (low < high) {
     const middle = (low + high) >> 1;

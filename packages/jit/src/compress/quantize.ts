@@ -1,7 +1,7 @@
 import { type CompileOptions, functionOf, inputsOf, type Traceable } from "../compile.ts";
 import { JitError, showShape } from "../errors.ts";
 import { openGraph } from "../graph-session.ts";
-import { type Graph, sizeOf } from "../ir.ts";
+import { type Graph, type Node, sizeOf } from "../ir.ts";
 import { optimise } from "../passes/index.ts";
 import type { EngineOptions } from "../runtime/engine.ts";
 import type { HostTensor } from "../runtime/protocol.ts";
@@ -9,8 +9,8 @@ import { type InputSpec, trace } from "../trace.ts";
 import { type Agreement, agreementOf } from "./agreement.ts";
 import { storeHalf } from "./half.ts";
 import { type Int8Mode, type Int8Plan, roundedValues, toInt8 } from "./int8.ts";
-import { layersOf } from "./layers.ts";
-import { answersOf, bySensitivity, fewestKept, without } from "./mixed.ts";
+import { type Layer, layersOf } from "./layers.ts";
+import { answersOf, byRows, bySensitivity, fewest, without } from "./mixed.ts";
 import { observeRanges } from "./observe.ts";
 import { prune } from "./prune.ts";
 import { type Precision, Quantized, type QuantizeReport } from "./quantized.ts";
@@ -22,9 +22,9 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   /** Default "int8". */
   readonly precision?: Precision | undefined;
   /**
-   * Real inputs, some dozens or hundreds. With them ranges are known beforehand, so that convolutions compute in eight bits too, a row of
-   * a batch gives what it gives alone, and layers that cost accuracy are found and kept in fp32. Without them only matrix products are
-   * rounded, by the range of each batch as it comes, and nothing is measured.
+   * Real inputs, some dozens or hundreds. With them ranges are known beforehand, so that convolutions compute in eight bits too, and
+   * layers that cost accuracy are found: products are then rounded row by row, and what still costs too much is kept in fp32. Without
+   * them only matrix products are rounded, and nothing is measured.
    */
   readonly calibration?: Batches | undefined;
   /** Other real inputs, on which the result is judged. Default: those of the calibration. */
@@ -33,9 +33,14 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   readonly agreement?: number | undefined;
   /** Names of layers that stay in fp32 whatever is measured, as a report gives them: what was found once need not be measured again. */
   readonly keep?: readonly string[] | undefined;
+  /** Names of matrix products that are rounded row by row whatever is measured and whatever `products` says, as a report gives them. */
+  readonly byRow?: readonly string[] | undefined;
   /** Share of each layer's weights that is set to zero, the smallest. Default 0. */
   readonly sparsity?: number | undefined;
-  /** Matrix products with calibration: "static" (default) by ranges known beforehand, or "dynamic". */
+  /**
+   * How matrix products are rounded: "static" by ranges known beforehand (default with calibration), "rows" by the largest magnitude of
+   * each row (default without), or "dynamic" by one range for all of an input as it comes, whatever is in the batch.
+   */
   readonly products?: Int8Mode | undefined;
   /** Told what is going on, in one line each. */
   readonly onNote?: ((message: string) => void) | undefined;
@@ -69,7 +74,7 @@ export async function quantize(target: Traceable, options: QuantizeOptions): Pro
   const validation = options.validation ? await batchesOf(options.validation, inputs) : calibration;
   const layers = layersOf(graph).length;
   let result = graph;
-  let found: Pick<QuantizeReport, "int8Layers" | "kept" | "sensitivity"> = { int8Layers: 0, kept: [], sensitivity: [] };
+  let found: Found = { int8Layers: 0, byRow: [], kept: [], sensitivity: [] };
   if (precision === "fp16") result = storeHalf(graph);
   if (precision === "int8") {
     const mixed = await int8(graph, reference, calibration, options, onNote);
@@ -81,9 +86,20 @@ export async function quantize(target: Traceable, options: QuantizeOptions): Pro
     const [a, b] = [await answersOf(reference, validation, options), await answersOf(result, validation, options)];
     agreement = agreementOf(a.top, b.top);
   }
-  const { int8Layers, kept, sensitivity } = found;
-  return new Quantized(result, inputs, { precision, sparsity, layers, int8Layers, kept, sensitivity, agreement });
+  const { int8Layers, byRow, kept, sensitivity } = found;
+  return new Quantized(result, inputs, {
+    precision,
+    sparsity,
+    layers,
+    int8Layers,
+    byRow,
+    kept,
+    sensitivity,
+    agreement,
+  });
 }
+
+type Found = Pick<QuantizeReport, "int8Layers" | "byRow" | "kept" | "sensitivity">;
 
 async function int8(
   graph: Graph,
@@ -91,14 +107,18 @@ async function int8(
   calibration: readonly HostTensor[],
   options: QuantizeOptions,
   onNote: (message: string) => void,
-): Promise<{ graph: Graph } & Pick<QuantizeReport, "int8Layers" | "kept" | "sensitivity">> {
-  const { products = "static", agreement = 0.98, keep = [] } = options;
+): Promise<{ graph: Graph } & Found> {
+  const { agreement = 0.98, keep = [], byRow = [] } = options;
+  const products = options.products ?? (calibration.length > 0 ? "static" : "rows");
   const all = layersOf(graph);
   const unknown = keep.filter((name) => !all.some((layer) => layer.name === name));
   if (unknown.length > 0) {
     throw new JitError("bad-input", `keep: no layer is called ${unknown.join(", ")}; the first is ${all[0]?.name}`);
   }
   const layers = all.filter(({ name }) => !keep.includes(name));
+  const named = layers.filter(({ name, node }) => byRow.includes(name) && node.op !== "Conv");
+  const others = byRow.filter((name) => !keep.includes(name) && !named.some((layer) => layer.name === name));
+  if (others.length > 0) throw new JitError("bad-input", `byRow: no matrix product is called ${others.join(", ")}`);
   if (calibration.length === 0) {
     const rounded = layers.filter(({ node }) => node.op !== "Conv");
     const work = (of: typeof layers) => of.reduce((n, { macs }) => n + macs, 0);
@@ -107,35 +127,48 @@ async function int8(
         "int8: convolutions do most of this model's work and need calibration, some dozens of real inputs";
       throw new JitError("bad-input", `${message}; found none`);
     }
-    const plan: Int8Plan = {
-      layers: new Map(rounded.map(({ node }) => [node, "dynamic"])),
-      ranges: new Map(),
-      mostWeight: MOST_WEIGHT,
-    };
-    return { graph: toInt8(graph, plan), int8Layers: rounded.length, kept: keep, sensitivity: [] };
+    if (products === "static") {
+      throw new JitError("bad-input", 'products: "static" needs calibration, some dozens of real inputs; found none');
+    }
+    const plan = { layers: modesOf(rounded, products), ranges: new Map(), mostWeight: MOST_WEIGHT };
+    return resultOf(graph, byRows(plan, named), keep);
   }
-  const modes = new Map(layers.map(({ node }) => [node, node.op === "Conv" ? ("static" as const) : products]));
+  const modes = modesOf(layers, products);
   const values = [...new Set(roundedValues(graph, modes).values())];
   onNote(`observing ${values.length} ranges on ${imagesIn(calibration)} inputs`);
   const ranges = await observeRanges(graph, values, calibration, (g) => openGraph(g, options));
-  const plan: Int8Plan = { layers: modes, ranges, mostWeight: MOST_WEIGHT };
+  const plan: Int8Plan = byRows({ layers: modes, ranges, mostWeight: MOST_WEIGHT }, named);
   const wanted = (await answersOf(reference, calibration, options)).top;
-  const agrees = async (kept: typeof layers) => {
-    const { top } = await answersOf(toInt8(graph, without(plan, kept)), calibration, options);
+  const agrees = async (tried: Int8Plan) => {
+    const { top } = await answersOf(toInt8(graph, tried), calibration, options);
     return agreementOf(wanted, top).share >= agreement;
   };
-  if (agreement <= 0 || (await agrees([]))) {
-    return { graph: toInt8(graph, plan), int8Layers: layers.length, kept: keep, sensitivity: [] };
-  }
+  if (agreement <= 0 || (await agrees(plan))) return resultOf(graph, plan, keep);
   onNote(`measuring ${layers.length} layers one by one`);
   const order = await bySensitivity(graph, layers, plan, calibration, options);
-  const count = await fewestKept(layers.length, (n) => agrees(order.slice(0, n)));
+  const sensitivity = order.map(({ name }) => name);
+  // Row by row costs a little time, fp32 all that eight bits save: so first the one, for as few layers as will do.
+  const whole = order.filter(({ node }) => node.op !== "Conv" && plan.layers.get(node) !== "rows");
+  const rows = await fewest(whole.length, (n) => agrees(byRows(plan, whole.slice(0, n))));
+  const rowed = byRows(plan, whole.slice(0, rows));
+  if (await agrees(rowed)) return { ...resultOf(graph, rowed, keep), sensitivity };
+  const count = await fewest(layers.length, (n) => agrees(without(rowed, order.slice(0, n))));
   const kept = order.slice(0, count);
+  return { ...resultOf(graph, without(rowed, kept), [...keep, ...kept.map(({ name }) => name)]), sensitivity };
+}
+
+/** Convolutions are rounded by ranges known beforehand, whatever is asked of products. */
+const modesOf = (layers: readonly Layer[], products: Int8Mode): ReadonlyMap<Node, Int8Mode> =>
+  new Map(layers.map(({ node }) => [node, node.op === "Conv" ? "static" : products]));
+
+function resultOf(graph: Graph, plan: Int8Plan, kept: readonly string[]): { graph: Graph } & Found {
+  const byRow = layersOf(graph).filter(({ node }) => plan.layers.get(node) === "rows");
   return {
-    graph: toInt8(graph, without(plan, kept)),
-    int8Layers: layers.length - count,
-    kept: [...keep, ...kept.map(({ name }) => name)],
-    sensitivity: order.map(({ name }) => name),
+    graph: toInt8(graph, plan),
+    int8Layers: plan.layers.size,
+    byRow: byRow.map(({ name }) => name),
+    kept,
+    sensitivity: [],
   };
 }
 

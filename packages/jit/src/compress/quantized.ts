@@ -12,6 +12,8 @@ export interface QuantizeReport {
   /** Layers that have weights, and how many of them compute in eight bits. */
   readonly layers: number;
   readonly int8Layers: number;
+  /** Those of them that are rounded row by row. */
+  readonly byRow: readonly string[];
   /** Layers that stay in fp32: those asked for, then those that were measured to cost accuracy, the worst first. */
   readonly kept: readonly string[];
   /** All layers that were measured, first the one that costs most for what it saves; empty where that was not needed. */
