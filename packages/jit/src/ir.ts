@@ -64,6 +64,8 @@ export class Graph {
   outputs: Port[] = [];
   /** The sentinel batch size, 0 where the batch is fixed. */
   readonly batch: number;
+  /** Whether lowerings leave open what only the session's processor decides (lower/choice.ts). */
+  choices = false;
   #ids = 0;
 
   constructor(batch = 0) {

@@ -169,6 +169,7 @@ function traceStep(
     return runStep(plan, shape, given, more, recording.rng);
   };
   const graph = trace(step, inputs, {
+    choices: true,
     resolve(to, { id, shape: dims, dtype, values, literal }) {
       const parameter = names.get(id);
       if (parameter) return to.input(parameter, dims, dtype);

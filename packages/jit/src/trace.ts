@@ -21,6 +21,8 @@ export interface TraceOptions {
    * for a constant. Called once a tensor.
    */
   readonly resolve?: Resolve;
+  /** Leaves open how some kernels are computed; `blockConvolutions` decides. Default false: the graph is plain ONNX. */
+  readonly choices?: boolean;
 }
 
 /** Stand-ins for a batch of any size: primes that hardly any network has among its dimensions. */
@@ -96,10 +98,11 @@ function record(
   f: (...inputs: Tensor[]) => TraceResult,
   inputs: readonly InputSpec[],
   batch: number,
-  { resolve }: TraceOptions,
+  { resolve, choices = false }: TraceOptions,
 ): Graph {
   const recorder = new Recorder(batch, resolve);
   const { graph } = recorder;
+  graph.choices = choices;
   onTraceBackend(recorder, (backend) => {
     tidy(() => {
       const args = inputs.map(({ name, shape, dtype = "float32" }) => {

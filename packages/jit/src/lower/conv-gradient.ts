@@ -18,6 +18,7 @@ import {
   transpose,
 } from "../build.ts";
 import type { Graph, Value } from "../ir.ts";
+import { leaveOpen } from "./choice.ts";
 import { type ConvInfo, convInfo, nchw } from "./conv-info.ts";
 import { attr, type LoweringTable, operand, unsupported } from "./lowering.ts";
 import { isPatches, patchConvFilter, patchConvInput } from "./patches.ts";
@@ -176,9 +177,9 @@ function filterGradient(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { filterHeight: kh, filterWidth: kw, strideHeight: sh, strideWidth: sw, inChannels: C } = info;
   const { top, left, bottom, right } = info.padInfo;
   if (kh * kw === 1 && top + bottom + left + right === 0) return toHwio(g, pointwise(g, x, dy, info));
-  if (sh === 1 && sw === 1) return toHwio(g, plain(g, x, dy, info));
+  if (sh === 1 && sw === 1) return toHwio(g, leaveOpen(g, x, dy, info, plain(g, x, dy, info)));
   if (C < CHANNELS_PER_TAP && sh === sw) return toHwio(g, phased(g, x, dy, info));
-  return toHwio(g, strided(g, x, dy, info));
+  return toHwio(g, leaveOpen(g, x, dy, info, strided(g, x, dy, info)));
 }
 
 export const convolutionGradients: LoweringTable = {

@@ -1,10 +1,12 @@
 /** Blocked convolutions against plain ones, in this machine's own block size; without blocks these tests skip. */
-import { conv2d, grads, type Tensor, type Tensor4D, useBackend } from "@vitrail/tensor";
+import { conv2d, grads, pad as padTensor, type Tensor, type Tensor4D, useBackend } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Graph } from "../ir.ts";
 import { blockSizeOf, probeOf } from "../runtime/block-size.ts";
 import { opsOf, runGraph, traced } from "../testing.ts";
-import { BLOCKED_DOMAIN, blockConvolutions } from "./blocked.ts";
+import { trace } from "../trace.ts";
+import { blockConvolutions } from "./blocked.ts";
+import { BLOCKED_DOMAIN } from "./blocked-forms.ts";
 import { optimise } from "./index.ts";
 
 beforeAll(async () => {
@@ -19,19 +21,34 @@ const block = await runGraph(reorder, { x: { dims, data } }, options).then(
 );
 const without = block === 1 ? " (skipped: this processor has no blocks)" : "";
 
-const training = (graph: Graph) => optimise(graph, { contrib: true, training: true });
+/** "hand": padded by one on each side before, as models do. */
+type Padding = "same" | "valid" | "hand";
 
-/** A convolution with both gradients; x0 the map, x1 the filter, x2 the slope. */
-function graphOf(map: readonly number[], filter: readonly number[], stride: number, pad: "same" | "valid"): Graph {
-  const f = (x: Tensor, w: Tensor) => conv2d(x as Tensor4D, w as Tensor4D, stride, pad);
-  const side = (size: number, kernel: number) => Math.ceil((pad === "same" ? size : size - kernel + 1) / stride);
+/** A convolution with both gradients, as a step traces it; x0 the map, x1 the filter, x2 the slope. */
+function graphOf(map: readonly number[], filter: readonly number[], stride: number, padding: Padding): Graph {
+  const f = (x: Tensor, w: Tensor) => {
+    const around = [0, 1, 1, 0].map((p) => [p, p] as [number, number]);
+    const wide = padding === "hand" ? padTensor(x as Tensor4D, around as never) : x;
+    return conv2d(wide as Tensor4D, w as Tensor4D, stride, padding === "hand" ? "valid" : padding);
+  };
+  const more = padding === "hand" ? 2 : 0;
+  const side = (size: number, kernel: number) =>
+    Math.ceil((padding === "same" ? size : size + more - kernel + 1) / stride);
   const [n, h, w] = map as [number, number, number, number];
   const [kh, kw, , k] = filter as [number, number, number, number];
-  const step = (x: Tensor, weight: Tensor, dy: Tensor) => {
+  const step = (...tensors: Tensor[]) => {
+    const [x, weight, dy] = tensors as [Tensor, Tensor, Tensor];
     const [dx, dw] = grads(f as never)([x, weight], dy) as [Tensor, Tensor];
     return { y: f(x, weight), dx, dw };
   };
-  return traced(step, [map, filter, [n, side(h, kh), side(w, kw), k]], training);
+  const shapes = [map, filter, [n, side(h, kh), side(w, kw), k]];
+  const graph = trace(
+    step,
+    shapes.map((shape, i) => ({ name: `x${i}`, shape })),
+    { choices: true },
+  );
+  optimise(graph, { contrib: true, training: true });
+  return graph;
 }
 
 const blockedNodes = (graph: Graph, op: string) =>
@@ -47,6 +64,14 @@ describe(`blocked convolutions${without}`, () => {
     ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 1],
     ["an image's three channels", [2, 16, 15, 3], [7, 7, 3, b], 2, "same", 1],
     ["fewer channels than a block", [2, 6, 6, b / 2], [3, 3, b / 2, b], 1, "same", 1],
+    // Whole blocks of images: the filter's gradient is a convolution for each of its rows.
+    ["blocks of images", [b, 9, 7, b], [3, 3, b, b], 1, "same", 5],
+    ["blocks of images, padded by hand", [b, 6, 8, twice], [3, 3, twice, b], 1, "hand", 5],
+    ["blocks of images with a stride", [b, 9, 8, b], [3, 3, b, twice], 2, "same", 4],
+    ["blocks of images with a stride, padded by hand", [twice, 8, 9, b + 4], [3, 3, b + 4, b], 2, "hand", 3],
+    ["blocks of images, two rows", [b, 6, 5, b], [2, 5, b, b], 1, "valid", 4],
+    ["a stride with columns left over", [b, 7, 8, b], [3, 3, b, b], 3, "valid", 4],
+    ["rows that see no map", [b, 1, 4, b], [5, 3, b, b], 1, "same", 2],
   ] as const)("%s, with its gradients", async (_, map, filter, stride, pad, count) => {
     const graph = graphOf(map, filter, stride, pad);
     const feeds = Object.fromEntries(
@@ -55,7 +80,7 @@ describe(`blocked convolutions${without}`, () => {
         return [name, { dims: shape, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.3 + i)) }];
       }),
     );
-    const before = await runGraph(graph, feeds, options);
+    const before = await runGraph(blockConvolutions(graph, 1), feeds, options);
     const made = blockConvolutions(graph, block);
     const after = await runGraph(made, feeds, options);
     expect(blockedNodes(made, "Conv")).toHaveLength(count);
@@ -66,7 +91,7 @@ describe(`blocked convolutions${without}`, () => {
       expect(error / size, name).toBeLessThan(1e-5);
     }
     // The graph that was given can still be run: another engine may have to.
-    expect(await runGraph(graph, feeds, options)).toEqual(before);
+    expect(await runGraph(blockConvolutions(graph, 1), feeds, options)).toEqual(before);
   });
 
   test.skipIf(block === 1)("the other block size is not taken for this one's", async () => {

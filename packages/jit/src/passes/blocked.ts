@@ -7,53 +7,38 @@
  * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
  */
 import { reshape, transpose } from "../build.ts";
-import { Graph, type Node, type Value } from "../ir.ts";
+import type { Graph, Node, Value } from "../ir.ts";
+import { isFilterGradient } from "../lower/choice.ts";
+import { BLOCKED_DOMAIN, Forms, reorderInput } from "./blocked-forms.ts";
+import { filterGradient } from "./blocked-gradient.ts";
+import { removeDeadCode } from "./dead-code.ts";
 
-/** ONNX Runtime's domain of blocked ops. */
-export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
-
-/** A copy of `source` with its convolutions in blocks of `block` channels; `source` stays as it is. */
+/**
+ * A copy of `source` with its convolutions in blocks of `block` channels, or with all choices made for plain ONNX where that is 1.
+ * `source` stays as it is: another engine may have to run it.
+ */
 export function blockConvolutions(source: Graph, block: number): Graph {
-  const out = new Graph(source.batch);
-  out.inputs = source.inputs;
-  const plain = new Map<Value, Value>();
-  const blocked = new Map<Value, Value>();
-
-  /** A value of `source` as ONNX has it. Inputs and constants are the same in both graphs. */
-  const plainOf = (v: Value): Value => {
-    const known = plain.get(v);
-    if (known) return known;
-    const from = blocked.get(v);
-    if (!from) return v;
-    const made = out.add("ReorderOutput", [from], { channels: v.shape[1] as number }, v.shape, v.dtype, BLOCKED_DOMAIN);
-    plain.set(v, made);
-    return made;
-  };
-
-  /** A value of `source` in blocks. */
-  const blockedOf = (v: Value): Value => {
-    const known = blocked.get(v);
-    if (known) return known;
-    const made = out.add("ReorderInput", [plainOf(v)], {}, v.shape, v.dtype, BLOCKED_DOMAIN);
-    blocked.set(v, made);
-    return made;
-  };
-
+  const forms = new Forms(source, block);
+  const { out } = forms;
   for (const node of source.nodes) {
     const { op, attrs, domain, outputs } = node;
-    if (isBlockable(node, block)) {
+    if (isFilterGradient(node)) {
+      const plain = forms.plain(node.inputs[2] as Value);
+      forms.setPlain(outputs[0] as Value, (block > 1 && filterGradient(forms, node)) || plain);
+    } else if (block > 1 && isBlockable(node, block)) {
       const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
-      const map = (x.shape[1] as number) < block ? plainOf(x) : blockedOf(x);
-      const inputs = [map, blockFilter(out, plainOf(filter), block), ...(bias ? [plainOf(bias)] : [])];
-      blocked.set(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
-      continue;
+      const map = (x.shape[1] as number) < block ? forms.plain(x) : forms.blocked(x);
+      const inputs = [map, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
+      forms.setBlocked(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
+    } else {
+      const inputs = node.inputs.map((v) => v && forms.plain(v));
+      const made = out.addMany(op, inputs, attrs, outputs, domain);
+      for (const [i, v] of outputs.entries()) forms.setPlain(v, made[i] as Value);
     }
-    const inputs = node.inputs.map((v) => v && plainOf(v));
-    const made = out.addMany(op, inputs, attrs, outputs, domain);
-    for (const [i, v] of outputs.entries()) plain.set(v, made[i] as Value);
   }
-  out.outputs = source.outputs.map(({ name, value }) => ({ name, value: plainOf(value) }));
+  out.outputs = source.outputs.map(({ name, value }) => ({ name, value: forms.plain(value) }));
+  removeDeadCode(out);
   return out;
 }
 
@@ -74,8 +59,7 @@ function isBlockable({ op, domain, inputs, attrs }: Node, block: number): boolea
  */
 function blockFilter(g: Graph, filter: Value, block: number): Value {
   const [K, C, kh, kw] = filter.shape as [number, number, number, number];
-  const view = reshape(g, filter, [1, K, C, kh * kw]);
-  const rows = g.add("ReorderInput", [view], {}, view.shape, view.dtype, BLOCKED_DOMAIN);
+  const rows = reorderInput(g, reshape(g, filter, [1, K, C, kh * kw]));
   if (C < block || kh * kw === 1) return reshape(g, rows, filter.shape);
   const apart = reshape(g, rows, [K / block, C / block, block, kh * kw, block]);
   return reshape(g, transpose(g, apart, [0, 1, 3, 2, 4]), filter.shape);

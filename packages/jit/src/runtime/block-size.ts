@@ -2,7 +2,7 @@
 import { Graph } from "../ir.ts";
 import { encodeOnnx } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
-import { BLOCKED_DOMAIN } from "../passes/blocked.ts";
+import { BLOCKED_DOMAIN } from "../passes/blocked-forms.ts";
 import type { Client } from "./client.ts";
 import type { HostTensors, RuntimeChoice } from "./protocol.ts";
 

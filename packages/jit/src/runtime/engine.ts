@@ -154,7 +154,7 @@ async function start(
     // Filters of other sessions are constants: ONNX Runtime blocks those by itself.
     const block = state && engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
     const opened = block > 1 && (await opens(client, choice, blockConvolutions(graph, block), state));
-    if (!opened) await open(client, choice, graph, state);
+    if (!opened) await open(client, choice, state ? blockConvolutions(graph, 1) : graph, state);
     return client;
   } catch (error) {
     await client.close();

@@ -1,0 +1,55 @@
+import { Graph, type Value } from "../ir.ts";
+
+/** ONNX Runtime's domain of blocked ops. */
+export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
+
+/** The values of a graph as they come to be in its copy: plain, in blocks, or both, each turned at most once. */
+export class Forms {
+  readonly out: Graph;
+  readonly block: number;
+  readonly #plain = new Map<Value, Value>();
+  readonly #blocked = new Map<Value, Value>();
+
+  /** @param block channels of a block */
+  constructor(source: Graph, block: number) {
+    this.out = new Graph(source.batch);
+    this.out.inputs = source.inputs;
+    this.block = block;
+  }
+
+  setPlain(v: Value, made: Value): void {
+    this.#plain.set(v, made);
+  }
+
+  setBlocked(v: Value, made: Value): void {
+    this.#blocked.set(v, made);
+  }
+
+  /** As ONNX has it. Inputs and constants are the same in both graphs. */
+  plain(v: Value): Value {
+    const known = this.#plain.get(v);
+    if (known) return known;
+    const from = this.#blocked.get(v);
+    if (!from) return v;
+    const made = reorderOutput(this.out, from);
+    this.#plain.set(v, made);
+    return made;
+  }
+
+  /** [N, C, H, W] as [N, C / b, H, W, b] in memory; its shape is still written [N, C, H, W]. */
+  blocked(v: Value): Value {
+    const known = this.#blocked.get(v);
+    if (known) return known;
+    const made = reorderInput(this.out, this.plain(v));
+    this.#blocked.set(v, made);
+    return made;
+  }
+}
+
+export function reorderInput(g: Graph, x: Value): Value {
+  return g.add("ReorderInput", [x], {}, x.shape, x.dtype, BLOCKED_DOMAIN);
+}
+
+export function reorderOutput(g: Graph, x: Value): Value {
+  return g.add("ReorderOutput", [x], { channels: x.shape[1] as number }, x.shape, x.dtype, BLOCKED_DOMAIN);
+}

@@ -1,0 +1,75 @@
+/**
+ * A filter's gradient as blocked convolutions, one for each of its rows.
+ *
+ *   dW[k, c, i, j] = Σ over n, h, w of dy[n, k, h, w] x[n, c, sh h + i - top, sw w + j - left]
+ *
+ * The sum over images n and rows h is one over input channels, that over w is the window, which slides along the map's width to
+ * give all j, and the channels c lie where a convolution has its width: its kernels are fast where there is plenty of that. So no
+ * tap is cut out of the map; each row i takes the map's rows that it sees. Shapes: N images; C input and K output channels;
+ * H x W the map, h x w the slope; kh x kw the filter; b the size of a block, here of images.
+ */
+import { concat, reshape, slice, transpose } from "../build.ts";
+import type { Node, Value } from "../ir.ts";
+import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
+
+/** Beyond, a product for each tap runs at full speed, and its cuts count little (docs/decisions/0010). */
+const MOST_CHANNELS = 64;
+
+/** The gradient, [K, C, kh, kw], or undefined where the plain way is the better or the only one. */
+export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): Value | undefined {
+  const { out: g, block: b } = forms;
+  const [K, C, kh, kw] = (outputs[0] as Value).shape as [number, number, number, number];
+  const [map, dy] = inputs as [Value, Value];
+  const { x, pads } = withoutPad(map, attrs.pads as readonly number[]);
+  const [N, , H, W] = x.shape as [number, number, number, number];
+  const [, , h, w] = dy.shape as [number, number, number, number];
+  const [sh, sw] = attrs.strides as [number, number];
+  const [top, left] = pads as [number, number];
+  if (N % b !== 0 || K % b !== 0 || C < b || Math.max(C, K) > MOST_CHANNELS) return undefined;
+  const columns = (w - 1) * sw + kw - left; // those that windows reach, from the map's first: a stride may leave some over
+  const rows = Array.from({ length: kh }, (_, i) => rowsSeen(i - top, sh, H, h));
+  if (columns < 1 || rows.some(({ begin, end }) => begin >= end)) return undefined;
+
+  const images = reshape(g, reorderInput(g, reshape(g, forms.plain(x), [1, N, C * H, W])), [N / b, C, H, W, b]);
+  const maps = transpose(g, images, [2, 0, 3, 1, 4]); // [H, N / b, W, C, b]
+  const slopes = reshape(g, forms.blocked(dy), [N / b, b, K / b, h, w, b]);
+  const filters = reshape(g, transpose(g, slopes, [2, 3, 0, 4, 1, 5]), [K / b, h, N * w * b]); // [.., h, N / b, w, b of N, b of K]
+  const width = Math.min(W, columns);
+  const window = {
+    kernel_shape: [w, 1],
+    strides: [1, 1],
+    dilations: [sw, 1],
+    pads: [left, 0, columns - width, 0],
+    group: 1,
+  };
+  const parts = rows.map(({ begin, end }, i) => {
+    const [from, count] = [begin * sh + i - top, end - begin];
+    const seen = slice(
+      g,
+      maps,
+      [from, 0, 0, 0, 0],
+      [from + (count - 1) * sh + 1, N / b, width, C, b],
+      [sh, 1, 1, 1, 1],
+    );
+    const filter = slice(g, filters, [0, begin, 0], [K / b, end, N * w * b]);
+    const operands = [reshape(g, seen, [1, count * N, width, C]), reshape(g, filter, [K, count * N, w, 1])];
+    return g.add("Conv", operands, window, [1, K, kw, C], "float32", BLOCKED_DOMAIN);
+  });
+  return transpose(g, reorderOutput(g, concat(g, parts, 0)), [1, 3, 0, 2]); // from [kh, K, kw, C]
+}
+
+/** Rows of the slope, of h, whose window's row at `offset` lies on a map of H rows. */
+function rowsSeen(offset: number, stride: number, H: number, h: number): { begin: number; end: number } {
+  const begin = Math.max(0, Math.ceil(-offset / stride));
+  return { begin, end: Math.min(h, Math.floor((H - 1 - offset) / stride) + 1) };
+}
+
+/** Models pad by hand: the map before that, and all of the padding, top, left, bottom, right. */
+function withoutPad(map: Value, own: readonly number[]): { x: Value; pads: readonly number[] } {
+  const node = map.producer;
+  if (node?.op !== "Pad" || node.attrs.value !== 0) return { x: map, pads: own };
+  const more = node.attrs.pads as readonly number[];
+  const fits = more.every((p, i) => (i % 4 < 2 ? p === 0 : p >= 0));
+  if (!fits) return { x: map, pads: own };
+  return { x: node.inputs[0] as Value, pads: own.map((p, i) => p + (more[i < 2 ? 2 + i : 4 + i] as number)) };
+}
