@@ -8,9 +8,10 @@ import { digest, filesBelow, readStamp, workspaceFolders, writeStamp } from "./s
 
 /** What turbo builds for each scope: the named workspace member and all that it needs, or everything. */
 const scopes = {
-  cli: { filters: ["--filter=vitrail..."], without: "web" },
-  web: { filters: ["--filter=@repo/web..."], without: "cli" },
-  all: { filters: [], without: undefined },
+  cli: { filters: ["--filter=vitrail..."], without: ["web", "trainer"] },
+  trainer: { filters: ["--filter=@repo/trainer...", "--filter=vitrail..."], without: ["web"] },
+  web: { filters: ["--filter=@repo/web..."], without: ["cli", "trainer"] },
+  all: { filters: [], without: [] },
 };
 
 /** Builds dist/ for a scope, unless a run before built the same sources and nobody touched the result since. */
@@ -44,7 +45,9 @@ const notSource = (name) =>
 /** One digest over all that a scope's build reads, and over the look (size and time) of what it wrote. */
 function key(scope) {
   const presets = ["tsup", "tsconfig"].map((name) => join(root, "tooling", name));
-  const members = workspaceFolders("packages", "apps").filter((folder) => basename(folder) !== scopes[scope].without);
+  const members = workspaceFolders("packages", "apps").filter(
+    (folder) => !scopes[scope].without.includes(basename(folder)),
+  );
   const sources = [...presets, ...members].flatMap((folder) => filesBelow(folder, notSource));
   const outputs = members
     .map((folder) => join(folder, "dist"))

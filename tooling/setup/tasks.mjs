@@ -47,8 +47,8 @@ export const tasks = {
     run: (args) => status(node(join(root, "apps/cli/dist/vitrail.js"), args, { cwd: userFolder() })),
   },
   trainer: {
-    build: "cli",
-    run: (args) => status(node(join(root, "apps/trainer/run.mjs"), args, { cwd: userFolder() })),
+    build: "trainer",
+    run: (args) => status(node(join(root, "apps/trainer/dist/main.js"), args, { cwd: userFolder() })),
   },
   web: {
     build: "web",

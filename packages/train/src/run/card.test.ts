@@ -89,7 +89,9 @@ describe("modelCard", () => {
       measured: { "top-1 on 9 others": "**1.00 %**" },
       sections: { Limits: "* It knows cats.\n" },
       weights: "node_modules/@me/cats",
+      paper: "https://arxiv.org/abs/1512.03385",
     });
+    expect(card).toContain("`resnet18` (https://arxiv.org/abs/1512.03385), trained from scratch: 2 classes.");
     expect(card).toContain("| top-1 on 9 others | **1.00 %** |\n");
     expect(card).toContain("\n## Limits\n\n* It knows cats.\n\n## Classes\n");
     expect(card).toContain("--weights node_modules/@me/cats\n");

@@ -10,6 +10,8 @@ export interface ModelCardFacts {
   readonly name: string;
   /** timm's name of the architecture. */
   readonly architecture: string;
+  /** The address of the paper that describes it. */
+  readonly paper?: string;
   /** In the order of the logits. */
   readonly classes: readonly string[];
   /** The weights that training began from: a name on the hub, or "org/repo". */
@@ -100,6 +102,7 @@ function frontMatter({ name, license, baseModel, dataset, tags = [], report, spl
 function intro({
   name,
   architecture,
+  paper,
   classes: names,
   baseModel,
   dataset,
@@ -114,7 +117,7 @@ function intro({
   return [
     `# ${plain(name)}`,
     "",
-    `${code(architecture)}${from}${on}: ${count(names.length, "class", "classes")}.${scored}`,
+    `${code(architecture)}${paper ? ` (${paper})` : ""}${from}${on}: ${count(names.length, "class", "classes")}.${scored}`,
     "",
   ];
 }
