@@ -42,6 +42,11 @@ export function trainPy(python: string, ...args: string[]): Promise<unknown> {
   return runPy(python, "train_check.py", args, process.env);
 }
 
+/** Runs one command of shipped_check.py and gives what it printed. */
+export function shippedPy(python: string, ...args: string[]): Promise<unknown> {
+  return runPy(python, "shipped_check.py", args, process.env);
+}
+
 function runPy(python: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<unknown> {
   const child = spawn(python, [scriptOf(script), ...args], { env });
   const out: Buffer[] = [];
