@@ -58,19 +58,21 @@ describe(`blocked convolutions${without}`, () => {
   const [b, twice] = [block, 2 * block];
   test.skipIf(block === 1).each([
     ["3 x 3", [3, 9, 7, b], [3, 3, b, twice], 1, "same", 2],
-    ["3 x 3 with a stride, odd sizes", [2, 9, 11, twice], [3, 3, twice, b], 2, "same", 1],
-    ["a window larger than the map", [1, 3, 2, b], [5, 5, b, b], 1, "same", 1],
+    ["3 x 3 with a stride, odd sizes", [2, 9, 11, twice], [3, 3, twice, b], 2, "same", 5],
+    ["a window larger than the map", [1, 3, 2, b], [5, 5, b, b], 1, "same", 2],
     ["no padding, one side only", [2, 5, 8, b], [1, 3, b, b], 1, "valid", 2],
-    ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 1],
+    ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 2],
     ["an image's three channels", [2, 16, 15, 3], [7, 7, 3, b], 2, "same", 1],
     ["fewer channels than a block", [2, 6, 6, b / 2], [3, 3, b / 2, b], 1, "same", 1],
+    ["a large window and stride", [2, 13, 11, b], [5, 4, b, twice], 3, "valid", 10],
+    ["a window smaller than its stride", [2, 9, 9, b], [2, 2, b, b], 3, "valid", 1],
     // Whole blocks of images: the filter's gradient is a convolution for each of its rows.
     ["blocks of images", [b, 9, 7, b], [3, 3, b, b], 1, "same", 5],
     ["blocks of images, padded by hand", [b, 6, 8, twice], [3, 3, twice, b], 1, "hand", 5],
-    ["blocks of images with a stride", [b, 9, 8, b], [3, 3, b, twice], 2, "same", 4],
+    ["blocks of images with a stride", [b, 9, 8, b], [3, 3, b, twice], 2, "same", 8],
     ["blocks of images with a stride, padded by hand", [twice, 8, 9, b + 4], [3, 3, b + 4, b], 2, "hand", 3],
     ["blocks of images, two rows", [b, 6, 5, b], [2, 5, b, b], 1, "valid", 4],
-    ["a stride with columns left over", [b, 7, 8, b], [3, 3, b, b], 3, "valid", 4],
+    ["a stride with columns left over", [b, 7, 8, b], [3, 3, b, b], 3, "valid", 13],
     ["rows that see no map", [b, 1, 4, b], [5, 3, b, b], 1, "same", 2],
   ] as const)("%s, with its gradients", async (_, map, filter, stride, pad, count) => {
     const graph = graphOf(map, filter, stride, pad);

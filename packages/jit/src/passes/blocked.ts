@@ -9,8 +9,9 @@
 import { reshape, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
+import { filterGradient } from "./blocked-filter-gradient.ts";
 import { BLOCKED_DOMAIN, Forms, reorderInput } from "./blocked-forms.ts";
-import { filterGradient } from "./blocked-gradient.ts";
+import { inputGradient } from "./blocked-input-gradient.ts";
 import { removeDeadCode } from "./dead-code.ts";
 
 /**
@@ -25,13 +26,19 @@ export function blockConvolutions(source: Graph, block: number): Graph {
     if (isFilterGradient(node)) {
       const plain = forms.plain(node.inputs[2] as Value);
       forms.setPlain(outputs[0] as Value, (block > 1 && filterGradient(forms, node)) || plain);
-    } else if (block > 1 && isBlockable(node, block)) {
+      continue;
+    }
+    if (block > 1 && isBlockable(node, block)) {
       const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
       const map = (x.shape[1] as number) < block ? forms.plain(x) : forms.blocked(x);
       const inputs = [map, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
       forms.setBlocked(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
-    } else {
+      continue;
+    }
+    const gradient = block > 1 && op === "ConvTranspose" ? inputGradient(forms, node) : undefined;
+    if (gradient) forms.setBlocked(outputs[0] as Value, gradient);
+    else {
       const inputs = node.inputs.map((v) => v && forms.plain(v));
       const made = out.addMany(op, inputs, attrs, outputs, domain);
       for (const [i, v] of outputs.entries()) forms.setPlain(v, made[i] as Value);
