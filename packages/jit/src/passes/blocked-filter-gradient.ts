@@ -1,5 +1,5 @@
 /**
- * A filter's gradient as blocked convolutions, one for each of its rows.
+ * A filter's gradient as blocked convolutions, one for each of its rows, or one for all of them.
  *
  *   dW[k, c, i, j] = Σ over n, h, w of dy[n, k, h, w] x[n, c, sh h + i - top, sw w + j - left]
  *
@@ -8,8 +8,8 @@
  * tap is cut out of the map; each row i takes the map's rows that it sees. Shapes: N images; C input and K output channels;
  * H x W the map, h x w the slope; kh x kw the filter; b the size of a block, here of images.
  */
-import { concat, reshape, slice, transpose } from "../build.ts";
-import type { Node, Value } from "../ir.ts";
+import { concat, pad, reshape, slice, transpose } from "../build.ts";
+import type { Graph, Node, Value } from "../ir.ts";
 import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
 
 /** Beyond, a product for each tap runs at full speed, and its cuts count little (docs/decisions/0010). */
@@ -42,6 +42,13 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     pads: [left, 0, columns - width, 0],
     group: 1,
   };
+  if (K === b && sh === 1) {
+    const all = sideBySide(g, filters, kh, top, H);
+    const whole = slice(g, maps, [0, 0, 0, 0, 0], [H, N / b, width, C, b]);
+    const operands = [reshape(g, whole, [1, H * N, width, C]), reshape(g, all, [kh * K, H * N, w, 1])];
+    const found = reorderOutput(g, g.add("Conv", operands, window, [1, kh * K, kw, C], "float32", BLOCKED_DOMAIN));
+    return transpose(g, reshape(g, found, [kh, K, kw, C]), [1, 3, 0, 2]);
+  }
   const parts = rows.map(({ begin, end }, i) => {
     const [from, count] = [begin * sh + i - top, end - begin];
     const seen = slice(
@@ -56,6 +63,21 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     return g.add("Conv", operands, window, [1, K, kw, C], "float32", BLOCKED_DOMAIN);
   });
   return transpose(g, reorderOutput(g, concat(g, parts, 0)), [1, 3, 0, 2]); // from [kh, K, kw, C]
+}
+
+/**
+ * One block of output channels is too little for a convolution to run at full speed: the filters of all rows of the gradient beside
+ * each other, zero where a row of the map has none of the slope. [kh, H, ...]
+ */
+function sideBySide(g: Graph, filters: Value, rows: number, top: number, H: number): Value {
+  const [, h, size] = filters.shape as [number, number, number];
+  const more = pad(g, filters, [0, 0, 0, 0, 1, 0], 0);
+  const places = Array.from({ length: rows * H }, (_, k) => {
+    const at = (k % H) - Math.floor(k / H) + top;
+    return at >= 0 && at < h ? at : h;
+  });
+  const indices = g.constant(BigInt64Array.from(places, BigInt), [rows * H], "int64");
+  return g.add("Gather", [more, indices], { axis: 1 }, [1, rows * H, size]);
 }
 
 /** Rows of the slope, of h, whose window's row at `offset` lies on a map of H rows. */
