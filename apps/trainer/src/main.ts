@@ -6,6 +6,7 @@
  *   npm run trainer -- keep resnet20-cifar10                  the run's log and curves into results/resnet20-cifar10
  *   npm run trainer -- ship resnet20-cifar10 packages/weights-cifar10   its weights, measured, into a package
  *   npm run trainer -- check                                  every packaged model against its card, on every engine
+ *   npm run trainer -- study                                  which network should a user pick: results/study
  */
 import { train } from "./run.ts";
 
@@ -21,5 +22,6 @@ async function run(): Promise<number> {
   if (first === "keep") return (await import("./keep.ts")).keep(rest);
   if (first === "ship") return (await import("./ship/ship.ts")).ship(rest);
   if (first === "check") return (await import("./check/check.ts")).check(rest);
+  if (first === "study") return (await import("./study/study.ts")).study(rest);
   return train(first, rest);
 }

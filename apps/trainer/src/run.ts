@@ -1,6 +1,6 @@
 /** Runs a recipe with `vitrail train`, and writes what came of it into the recipe's file. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { root } from "./places.ts";
 import { command, quietly, vitrail } from "./process.ts";
@@ -53,7 +53,7 @@ async function record({ file }: RecipeFile, finished: Finished): Promise<void> {
     seed: recipe.seed,
     commit: await commit(),
     engine: timing.at(-1)?.engine ?? "unknown",
-    cores: cpus().length,
+    cores: availableParallelism(),
     ...(changed.length > 0 ? { options: changed.join(" ") } : {}),
   };
   writeFileSync(file, withEntry(readFileSync(file, "utf8"), entry, `${file} (the run is in ${out})`));
