@@ -1,4 +1,5 @@
 /** The models that the weights packages of this repository hold. */
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,6 +11,8 @@ export interface Packaged extends PackagedModel {
   readonly set: DataSet;
   /** The share of right answers that its card states, of how many test images. */
   readonly stated: { readonly top1: number; readonly images: number };
+  /** Of model.safetensors. */
+  readonly sha256: string;
 }
 
 /** Every model of `packages/weights-*`. */
@@ -22,7 +25,13 @@ export function packagedModels(): Packaged[] {
     const { name } = JSON.parse(readFileSync(manifest, "utf8")) as { name: string };
     // A package finds itself by its name.
     return modelsInPackage(name, pathToFileURL(manifest)).map((model) => {
-      return { ...model, set: dataSetOf(name), stated: statedIn(join(model.folder, "MODEL_CARD.md")) };
+      const weights = readFileSync(join(model.folder, "model.safetensors"));
+      return {
+        ...model,
+        set: dataSetOf(name),
+        stated: statedIn(join(model.folder, "MODEL_CARD.md")),
+        sha256: createHash("sha256").update(weights).digest("hex"),
+      };
     });
   });
 }

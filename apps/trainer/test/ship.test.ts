@@ -19,6 +19,7 @@ import type { Measured } from "../src/ship/measure.ts";
 import { openSetOf, quantile } from "../src/ship/open-set.ts";
 import { runReport } from "../src/ship/report.ts";
 import { openHeldOut, openSource } from "../src/ship/source.ts";
+import { targetOf } from "../src/ship/target.ts";
 
 const entry: Obtained = {
   score: 0.75,
@@ -98,6 +99,31 @@ describe("a run's recipe", () => {
     expect(readFileSync(join(work, "a/metrics.jsonl"), "utf8")).toBe(
       readFileSync(join(work, "run/metrics.jsonl"), "utf8"),
     );
+  });
+});
+
+describe("where weights go", () => {
+  const plantPackage = (name: string, own: string, exported: readonly string[]) => {
+    const exports = Object.fromEntries(exported.map((file) => [`./${file}`, `./${file}`]));
+    const files = ["config.json", "model.safetensors", "MODEL_CARD.md", "vit"];
+    plant(work, { [`${own}/package.json`]: JSON.stringify({ name, exports, files }) });
+    return join(work, own);
+  };
+
+  test("is a weights package, or a folder in one", () => {
+    const paths = ["config.json", "model.safetensors"].flatMap((file) => [file, `vit/${file}`]);
+    const folder = plantPackage("@vitrail/weights-cifar10", "good", paths);
+    expect(targetOf(folder)).toMatchObject({ folder, id: "@vitrail/weights-cifar10", set: { title: "CIFAR-10" } });
+    expect(targetOf(join(folder, "vit"))).toMatchObject({ id: "@vitrail/weights-cifar10/vit" });
+    expect(() => targetOf(join(folder, "a/b"))).toThrow("a folder directly in one, found a/b");
+  });
+
+  test("must let others read them", () => {
+    const folder = plantPackage("@vitrail/weights-fashion-mnist", "closed", ["config.json"]);
+    expect(() => targetOf(folder)).toThrow(
+      /expected "exports" with .*"\.\/model\.safetensors".*; missing: model\.safetensors$/,
+    );
+    expect(() => targetOf(join(folder, "hybrid"))).toThrow(/"files" with "hybrid"; missing: hybrid\/config\.json/);
   });
 });
 

@@ -1,10 +1,10 @@
 /** Holds the cards of packaged models against what `vitrail eval` finds, engine by engine, and int8 against fp32. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type Packaged, packagedModels } from "../packaged.ts";
-import { resultsOf } from "../places.ts";
+import { app } from "../places.ts";
 import { writeCalibration } from "./calibration.ts";
 import { type Found, judge, type Way } from "./judge.ts";
 import { withTfjsNode } from "./tfjs-node.ts";
@@ -25,18 +25,27 @@ interface Row extends Found {
   readonly holds: boolean;
 }
 
-interface Checked {
+/** What was found of one model: an entry of results/check.json. */
+export interface Checked {
   readonly model: string;
+  /** Of the weights that were checked. */
+  readonly sha256: string;
   readonly data: string;
   readonly stated: Packaged["stated"];
   readonly rows: readonly Row[];
   /** Ways that were not to be had, and why. */
   readonly skipped: Readonly<Record<string, string>>;
+  readonly node: string;
+  readonly platform: string;
 }
 
+/** Where what was found of all packaged models is kept. */
+export const CHECKED: string = join(app, "results/check.json");
+
 /**
- * `npm run trainer -- check [PACKAGE…] [--limit N] [--out FILE]`: packages by name or folder, all unless given. With a limit the card is
- * no measure: engines are held against the first, on as many pictures.
+ * `npm run trainer -- check [MODEL…] [--limit N] [--out FILE]`: models by their package's name or their folder, all unless given; their
+ * entries of results/check.json are written anew. With a limit the card is no measure: engines are held against the first, on as many
+ * pictures, and nothing is written unless `--out` says where.
  */
 export async function check(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -53,16 +62,23 @@ export async function check(args: readonly string[]): Promise<number> {
   const models = packagedModels().filter(wanted);
   if (models.length === 0) throw new Error(`no packaged model is called ${positionals.join(", ")}`);
   const checked: Checked[] = [];
-  for (const model of models) checked.push(await checkOne(model, limit));
-  const out =
-    values.out ?? (limit === undefined && positionals.length === 0 ? `${resultsOf("check")}.json` : undefined);
-  if (out) writeFileSync(out, `${JSON.stringify(checked, null, 2)}\n`);
+  for (const model of models) {
+    checked.push(await checkOne(model, limit));
+    const out = values.out ?? (limit === undefined ? CHECKED : undefined);
+    if (out) writeFileSync(out, `${JSON.stringify(merged(out, checked), null, 2)}\n`);
+  }
   const failed = checked.flatMap(({ rows }) => rows).filter(({ holds }) => !holds).length;
   console.log(failed === 0 ? "every card holds" : `${failed} figures do not hold`);
   return failed === 0 ? 0 : 1;
 }
 
-async function checkOne({ id, folder, set, stated }: Packaged, limit: number | undefined): Promise<Checked> {
+/** With what is known of other packaged models. */
+function merged(file: string, found: readonly Checked[]): Checked[] {
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Checked[]) : [];
+  return packagedModels().flatMap(({ id }) => [...found, ...before].find(({ model }) => model === id) ?? []);
+}
+
+async function checkOne({ id, folder, set, stated, sha256 }: Packaged, limit: number | undefined): Promise<Checked> {
   if (!existsSync(set.folder))
     throw new Error(`${set.folder} is not there: ${id} is judged on the test pictures of ${set.title}`);
   const work = mkdtempSync(join(tmpdir(), "vitrail-check-"));
@@ -104,5 +120,14 @@ async function checkOne({ id, folder, set, stated }: Packaged, limit: number | u
   } finally {
     rmSync(work, { recursive: true });
   }
-  return { model: id, data: set.name, stated, rows, skipped };
+  return {
+    model: id,
+    sha256,
+    data: set.name,
+    stated,
+    rows,
+    skipped,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+  };
 }

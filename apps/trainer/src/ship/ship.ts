@@ -1,19 +1,20 @@
 /** From a finished run to a package of weights whose card is true. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { encodeSafetensors, readCheckpoint } from "@vitrail/checkpoint";
 import { RUN_FILES } from "@vitrail/train";
 import { chooseEngine } from "../../../cli/src/train/engine.ts";
 import { writeLog } from "../keep.ts";
-import { packageAround, resultsOf, root } from "../places.ts";
+import { resultsOf, root } from "../places.ts";
 import { dataOf, openRecipe, runOf } from "../recipe-file.ts";
 import { cardOf, type PackagedConfig } from "./card.ts";
-import { type DataSet, dataSetOf } from "./data-sets.ts";
+import type { DataSet } from "./data-sets.ts";
 import { measure } from "./measure.ts";
 import { type Report, runReport } from "./report.ts";
 import { openHeldOut, openSource, type Source } from "./source.ts";
+import { targetOf } from "./target.ts";
 
 /**
  * `npm run trainer -- ship RECIPE FOLDER [--run DIR] [--data DIR] [--shared DIR] [--results DIR]`: the weights of the recipe's run go
@@ -78,45 +79,6 @@ export async function ship(args: readonly string[]): Promise<number> {
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-
-interface Target {
-  readonly folder: string;
-  /** As `openWeights` takes it: the package's name, with the folder's behind where the model is in one. */
-  readonly id: string;
-  readonly set: DataSet;
-}
-
-/** A package, or a folder directly in one, whose package.json lets others read what will be there. */
-function targetOf(into: string): Target {
-  const folder = resolve(into);
-  const around = packageAround(folder);
-  if (around === undefined) throw new Error(`${into}: expected the folder of a weights package, found no package.json`);
-  const manifest = JSON.parse(readFileSync(join(around, "package.json"), "utf8"));
-  const {
-    name,
-    exports = {},
-    files = [],
-  } = manifest as {
-    name: string;
-    exports?: Readonly<Record<string, string>>;
-    files?: readonly string[];
-  };
-  const set = dataSetOf(name);
-  const inner = relative(around, folder).replaceAll("\\", "/");
-  if (inner.includes("/")) throw new Error(`${into}: expected a package or a folder directly in one, found ${inner}`);
-  const path = (file: string) => (inner === "" ? file : `${inner}/${file}`);
-  const read = ["config.json", "model.safetensors"].map(path);
-  const missing = read.filter((file) => exports[`./${file}`] !== `./${file}`);
-  const packed = (file: string) => files.includes(file) || (inner !== "" && files.includes(inner));
-  const left = [...read, path("MODEL_CARD.md")].filter((file) => !packed(file));
-  if (missing.length > 0 || left.length > 0) {
-    throw new Error(
-      `${join(around, "package.json")}: expected "exports" with ${read.map((file) => `"./${file}"`).join(" and ")}, and "files" with ` +
-        `${inner === "" ? "them and MODEL_CARD.md" : `"${inner}"`}; missing: ${[...missing, ...left].join(", ")}`,
-    );
-  }
-  return { folder, id: inner === "" ? name : `${name}/${inner}`, set };
-}
 
 /** The run's config.json under the tag of its data set. */
 function configOf(
