@@ -41,6 +41,9 @@ beforeAll(async () => {
   expect(result.stderr).toContain(
     "vit_mini_r20_s4_32: the backbone is from resnet, the rest starts from random weights",
   );
+  expect(result.stderr).toContain(
+    "training vit_mini_r20_s4_32 on the backbone of resnet, the rest from random weights, on 16",
+  );
 });
 afterAll(() => {
   rmSync(work, { recursive: true });

@@ -146,7 +146,8 @@ export async function createReporter({
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-function from({ weights, mode }: Resolved): string {
+function from({ weights, backbone_weights: backbone = "none", mode }: Resolved): string {
+  if (backbone !== "none") return ` on the backbone of ${backbone}, the rest from random weights,`;
   if (weights === "none") return " from random weights";
   const what = { full: "", linear: " (its classifier)", partial: " (its last blocks)", lora: " (low-rank updates)" };
   return `${what[mode]} from ${weights}`;
