@@ -1,6 +1,8 @@
 /** The page: takes a photo or a model, hands it to a worker, shows the answer as bars. */
-import { about } from "./about.ts";
+import { about, sizeOf } from "./about.ts";
 import { barsOf } from "./bars.ts";
+import { boxModels } from "./box-models.ts";
+import { chooser, inBox, sameChoice } from "./chooser.ts";
 import { type Dropped, dropped } from "./dropped.ts";
 import { type Model, startModel } from "./model.ts";
 import { isOfModel, modelFiles } from "./model-files.ts";
@@ -23,6 +25,8 @@ const bars = element<HTMLOListElement>("bars");
 const own = element<HTMLInputElement>("own");
 const box = element<HTMLButtonElement>("box");
 const modelStatus = element<HTMLParagraphElement>("model-status");
+const hint = element<HTMLParagraphElement>("hint");
+const list = chooser(element<HTMLSelectElement>("model"), choose);
 
 /** The model that answers. */
 let running: Model | undefined;
@@ -51,8 +55,34 @@ function open(choice: Choice, name: string): void {
     if (model === opening || model === running) hear(model, told); // else it was stopped meanwhile
   });
   opening = model;
-  box.hidden = choice.kind === "box";
+  shown(choice);
   (running ? sayOfModel : say)(`Loading ${name}…`);
+}
+
+/** What is chosen, where the page says so. */
+function shown(choice: Choice | undefined): void {
+  list.show(choice);
+  box.hidden = choice?.kind === "box";
+  const text = choice?.kind === "box" ? choice.model.hint : undefined;
+  hint.textContent = text ?? "";
+  hint.hidden = text === undefined;
+}
+
+/** A row of the list: a model in the box, or the user's own that was open before. */
+function choose(choice: Choice): void {
+  if (running && sameChoice(running.choice, choice)) {
+    stay(running);
+    return;
+  }
+  addressOf(choice);
+  open(choice, choice.kind === "box" ? choice.model.title : "the model");
+}
+
+/** The model that runs, after all: at once, as it never stopped. */
+function stay(model: Model): void {
+  opening?.stop();
+  settle(model);
+  sayOfModel("");
 }
 
 function hear(model: Model, told: Tell): void {
@@ -73,10 +103,11 @@ function ready(model: Model, told: Ready): void {
   opening = undefined;
   labels = told.labels;
   element("about").textContent = about(model.choice, told);
-  element("which").textContent = model.choice.kind === "box" ? "a small ResNet" : `a ${told.name}`;
+  element("size").textContent = sizeOf(told);
+  element("which").textContent = model.choice.kind === "box" ? model.choice.model.network : `a ${told.name}`;
   document.body.dataset.backend = told.backend;
   document.body.dataset.model = told.name;
-  sayOfModel(first ? "" : `${model.choice.kind === "box" ? "The model in the box" : "Your model"} answers now.`);
+  sayOfModel(first ? "" : `${model.choice.kind === "box" ? model.choice.model.title : "Your model"} answers now.`);
   if (photo) ask();
   else say("Ready.");
 }
@@ -91,6 +122,7 @@ function failed(model: Model, message: string): void {
   } else {
     model.stop();
     opening = undefined;
+    list.show(undefined); // the same row can be chosen again
     say(`The model could not be loaded: ${message}`, true);
   }
 }
@@ -98,52 +130,55 @@ function failed(model: Model, message: string): void {
 /** Nothing is being opened any more: the model that runs answers what waited. */
 function settle({ choice }: Model): void {
   opening = undefined;
-  box.hidden = choice.kind === "box";
+  shown(choice);
+  addressOf(choice);
   if (waiting) ask();
-}
-
-/** The model in the box: at once, where it never stopped. */
-function backToBox(): void {
-  forgetAddress();
-  if (running?.choice.kind === "box") {
-    opening?.stop();
-    settle(running);
-    sayOfModel("");
-  } else open({ kind: "box" }, "the model in the box");
 }
 
 function openFiles({ files, folder }: Dropped): void {
   try {
     const name = folder ?? "your files";
     const choice = { kind: "files", name, files: modelFiles(files, folder) } as const;
-    forgetAddress();
+    addressOf(choice);
     open(choice, name);
   } catch (error) {
     sayOfModel((error as Error).message, true);
   }
 }
 
-/** What `?weights=` says: the address of a folder, relative to the page, or `hf-hub:` and a name on the hub. */
+/**
+ * What `?weights=` says: a model in the box by the name of its package, the address of a folder, relative to the page, or `hf-hub:` and
+ * a name on the hub.
+ */
 function openAddress(given: string): void {
+  const boxed = boxModels.find(({ id }) => id === given);
+  if (boxed) {
+    open(inBox(boxed), "the model");
+    return;
+  }
   element("which").textContent = "the model asked for";
   const url = URL.canParse(given, location.href) ? new URL(given, location.href) : undefined;
-  if (url && /^(https?|hf-hub):$/.test(url.protocol)) {
+  if (url && /^(https?|hf-hub):$/.test(url.protocol) && !given.startsWith("@")) {
     open({ kind: "address", weights: url.href }, "the model");
-  } else {
-    box.hidden = false;
-    say(
-      `The model could not be loaded: ?weights= is ${JSON.stringify(given)}, expected the address of its folder`,
-      true,
-    );
+    return;
   }
+  shown(undefined);
+  const expected = given.startsWith("@")
+    ? `of the box there is ${boxModels.map(({ id }) => id).join(", ")}`
+    : "expected the address of its folder";
+  say(`The model could not be loaded: ?weights= is ${JSON.stringify(given)}, ${expected}`, true);
 }
 
-/** A reload is to give what the user chose last, not what the address asked for before. */
-function forgetAddress(): void {
+/** The page's address asks for what is chosen, so that a reload gives it; files of the user's own are in no address. */
+function addressOf(choice: Choice): void {
   const url = new URL(location.href);
-  if (!url.searchParams.has("weights")) return;
   url.searchParams.delete("weights");
-  history.replaceState(null, "", url);
+  const first = choice.kind === "box" && choice.model.id === boxModels[0].id;
+  const wanted = choice.kind === "box" ? choice.model.id : choice.kind === "address" ? choice.weights : undefined;
+  if (wanted !== undefined && !first) url.searchParams.set("weights", wanted);
+  // What need not be escaped in a query stays readable.
+  const href = url.href.replaceAll("%40", "@").replaceAll("%2F", "/").replaceAll("%3A", ":");
+  if (href !== location.href) history.replaceState(null, "", href);
 }
 
 function look(chosen: File): void {
@@ -166,7 +201,7 @@ function ask(): void {
     say(`Looking at ${name}…`);
     running?.ask(id, photo).catch((error: Error) => fail(`${name} cannot be read: ${error.message}`));
   } else if (opening) say(`Looking at ${name} as soon as the model is there…`);
-  else say("There is no model: choose one of your own, or the one in the box.", true);
+  else say("There is no model: choose one of your own, or one in the box.", true);
 }
 
 function fail(message: string): void {
@@ -209,7 +244,7 @@ own.addEventListener("change", () => {
   own.value = "";
   if (files.length > 0) openFiles({ files });
 });
-box.addEventListener("click", backToBox);
+box.addEventListener("click", () => choose(inBox(boxModels[0])));
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
@@ -235,4 +270,4 @@ element<HTMLFormElement>("form").addEventListener("submit", (event) => event.pre
 
 const weights = new URLSearchParams(location.search).get("weights");
 if (weights) openAddress(weights);
-else open({ kind: "box" }, "the model");
+else open(inBox(boxModels[0]), "the model");

@@ -14,14 +14,14 @@ export interface Model {
 export function startModel(choice: Choice, hear: (message: Tell) => void): Model {
   // Written out twice: a bundler reads these lines.
   const worker =
-    choice.kind === "box"
+    choice.kind === "box" && choice.model.architecture === "resnet20_cifar"
       ? new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })
       : new Worker(new URL("./own-worker.ts", import.meta.url), { type: "module" });
   worker.addEventListener("message", ({ data }: MessageEvent<Tell>) => hear(data));
   worker.addEventListener("error", ({ message }) => {
     hear({ kind: "failed", message: message || "its script could not be loaded" });
   });
-  if (choice.kind !== "box") worker.postMessage({ kind: "open", choice } satisfies Open);
+  worker.postMessage({ kind: "open", choice } satisfies Open);
   return {
     choice,
     async ask(id, photo) {

@@ -1,36 +1,41 @@
 /**
- * Any model that the library builds, in a worker: from files of the user's own or from an address. A worker apart from the box's, so
- * that a first visit loads one model's code and not that of all.
+ * Any model that the library builds, in a worker: from files of the user's own, from an address, or in the box. A worker apart from
+ * that of the first visit, which loads one model's code and not that of all.
  */
 
-import { type Classifier, createClassifier } from "@vitrail/classify";
-import { nearestNames, type OpenOptions } from "@vitrail/hub";
+import { createClassifier } from "@vitrail/classify";
+import { nearestNames, type OpenOptions, type WeightsInput } from "@vitrail/hub";
 import { cifarBackbone, resnet20_cifar, resnetModels } from "@vitrail/resnet";
 import { vit_mini_r20_s4_32, vitModels } from "@vitrail/vit";
-import type { Choice, Open } from "./protocol.ts";
-import { backendOptions, serve, tell } from "./serve.ts";
+import type { Choice } from "./protocol.ts";
+import { backendOptions, serve } from "./serve.ts";
 
 const hybrid = vit_mini_r20_s4_32(cifarBackbone(resnet20_cifar));
 const models = { ...resnetModels, ...vitModels, [hybrid.name]: hybrid };
 
-serve(
-  new Promise((resolve) => {
-    const first = ({ data }: MessageEvent<Open>) => resolve(open(data.choice));
-    self.addEventListener("message", first, { once: true });
-  }),
-);
-
-async function open(choice: Open["choice"]): Promise<Classifier> {
-  const { weights, hub, named } = choice.kind === "files" ? fromFiles(choice) : fromAddress(choice.weights);
+serve(async (choice, given) => {
+  const { weights, hub, named } = sourceOf(choice);
   try {
-    return await createClassifier({ models, weights, hub, backendOptions: backendOptions() });
+    return await createClassifier({
+      models,
+      weights,
+      hub: { ...given, ...hub },
+      backendOptions: backendOptions(),
+    });
   } catch (error) {
     throw new Error(named(explained(error as Error)), { cause: error });
   }
+});
+
+function sourceOf(choice: Choice): Source {
+  if (choice.kind === "files") return fromFiles(choice);
+  const weights =
+    choice.kind === "address" ? choice.weights : { config: choice.model.config, model: choice.model.model };
+  return { weights, hub: {}, named: (message) => message };
 }
 
 interface Source {
-  readonly weights: string;
+  readonly weights: WeightsInput;
   readonly hub: OpenOptions;
   /** A message with the files called as the user calls them. */
   named(message: string): string;
@@ -53,23 +58,6 @@ function fromFiles({ name, files }: Extract<Choice, { kind: "files" }>): Source 
       for (const [path, file] of files) text = text.replaceAll(`${base}${encodeURIComponent(path)}`, file.name);
       return text.replaceAll(base, name);
     },
-  };
-}
-
-function fromAddress(weights: string): Source {
-  let told = 0;
-  return {
-    weights,
-    hub: {
-      onProgress({ loaded, total }) {
-        const part = total ? Math.min(1, loaded / total) : 0;
-        // Each twentieth is enough to see, and little enough to hear.
-        if (Math.floor(part * 20) === Math.floor(told * 20)) return;
-        told = part;
-        tell({ kind: "progress", part });
-      },
-    },
-    named: (message) => message,
   };
 }
 

@@ -1,4 +1,6 @@
 /** What the page and its workers say to each other. */
+import type { BoxModel } from "./box-models.ts";
+
 export interface Prediction {
   readonly label: string;
   readonly index: number;
@@ -6,9 +8,13 @@ export interface Prediction {
   readonly probability: number;
 }
 
-/** Which model: the one in the box, files of the user's own, or what the page's address asks for. */
+/** Which model: one in the box, files of the user's own, or what the page's address asks for. */
 export type Choice =
-  | { readonly kind: "box" }
+  | {
+      readonly kind: "box";
+      /** With the files' addresses in full. */
+      readonly model: BoxModel;
+    }
   | {
       readonly kind: "files";
       /** What to call them: a folder's name, where one was dropped. */
@@ -18,10 +24,10 @@ export type Choice =
     }
   | { readonly kind: "address"; readonly weights: string };
 
-/** The first message to a worker that opens another model than the box's. */
+/** The first message to a worker: which model it is for. */
 export interface Open {
   readonly kind: "open";
-  readonly choice: Exclude<Choice, { readonly kind: "box" }>;
+  readonly choice: Choice;
 }
 
 export interface Ask {
@@ -38,6 +44,10 @@ export interface Ready {
   readonly backend: string;
   readonly reason: string;
   readonly labels: readonly string[];
+  /** Learned values. */
+  readonly params: number;
+  /** Of the checkpoint, as it came; 0 where a cache had it. */
+  readonly bytes: number;
 }
 
 export type Tell =

@@ -1,15 +1,19 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { createClassifier } from "@vitrail/classify";
-import { resnet20_cifar } from "@vitrail/resnet";
-import { vit_tiny_patch16_224, vitModels } from "@vitrail/vit";
+import { modelsInPackage } from "@vitrail/hub";
+import { cifarBackbone, resnet20_cifar, resnetModels } from "@vitrail/resnet";
+import { vit_mini_r20_s4_32, vit_tiny_patch16_224, vitModels } from "@vitrail/vit";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build, type PreviewServer, preview } from "vite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
 import { chromiumArgs, chromiumPath } from "./chromium.ts";
 import { runFolder } from "./run-folder.ts";
 
@@ -17,6 +21,7 @@ const executablePath = chromiumPath();
 const root = fileURLToPath(new URL("..", import.meta.url));
 const photos = fileURLToPath(new URL("../../cli/photos/", import.meta.url));
 const weights = fileURLToPath(new URL("../../../packages/weights-cifar10/", import.meta.url));
+const hybrid = vit_mini_r20_s4_32(cifarBackbone(resnet20_cifar));
 
 describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where no Chromium is installed)", () => {
   let folder: string;
@@ -314,6 +319,179 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
       await describes("Your own model", fresh);
       expect(others()).toBe(true);
       await fresh.close();
+    });
+  });
+
+  describe("the models in the box", () => {
+    const shipped = Object.keys(manifest.dependencies).filter((name) => name.startsWith("@vitrail/weights-"));
+    const box = shipped.flatMap((name) => modelsInPackage(name, import.meta.url));
+    const ids = box.map(({ id }) => id);
+    const first = ids[0] as string;
+    let shapes: string;
+
+    beforeAll(async () => {
+      const labels = ["circle", "square", "triangle"];
+      shapes = await runFolder(join(folder, "shapes"), resnet20_cifar, labels, { size: 32, blocks: 1, width: 4 });
+    });
+    beforeEach(async () => {
+      await page.goto(address);
+      await page.waitForSelector("body[data-backend]", { timeout: 60_000 });
+    });
+
+    const rows = () =>
+      page.$$eval("#model option", (options) => options.map((one) => (one as HTMLOptionElement).value));
+    const chosen = () => page.$eval("#model", (select) => (select as HTMLSelectElement).value);
+    const title = (id: string) => page.textContent(`#model option[value="${id}"]`);
+    /** Waits until the chosen model has answered, and gives its answer. */
+    async function answer(of: string): Promise<Record<string, number>> {
+      const says = of === "files" ? "Your model" : await title(of);
+      await page.waitForFunction(
+        (text) => document.getElementById("model-status")?.textContent === text,
+        `${says} answers now.`,
+        { timeout: 60_000 },
+      );
+      await page.waitForSelector("#answer:not([hidden]) #bars li", { timeout: 60_000 });
+      const found = await page.$$eval("#bars li", (items) =>
+        items.map((item) => [(item as HTMLElement).dataset.label, Number((item as HTMLElement).dataset.probability)]),
+      );
+      return Object.fromEntries(found);
+    }
+    const choose = async (id: string) => {
+      await page.selectOption("#model", id);
+      return answer(id);
+    };
+    const ownToo = async () => {
+      await page.setInputFiles("#own", [join(shapes, "config.json"), join(shapes, "model.safetensors")]);
+      return answer("files");
+    };
+
+    test("are in a list, all of them; each answers the photo that is there as in Node, and no page is loaded", async () => {
+      expect(await rows()).toEqual(ids);
+      expect(await chosen()).toBe(first);
+      await page.evaluate("window.still = true");
+      await look(`${photos}chelsea.png`);
+      await ownToo();
+      expect(await rows()).toEqual([...ids, "files"]);
+      expect(await title("files")).toBe("Your own: your files");
+      const models = { ...resnetModels, ...vitModels, [hybrid.name]: hybrid };
+      for (const { id, config, folder: weights } of [...box].reverse()) {
+        const there = await choose(id);
+        const classifier = await createClassifier({ models, weights });
+        const here = await classifier.classify(`${photos}chelsea.png`, { top: 5 }).finally(() => classifier.dispose());
+        expect(Object.keys(there)).toEqual(here.map(({ label }) => label));
+        for (const { label, probability } of here) {
+          expect(Math.abs((there[label] as number) - probability)).toBeLessThan(1e-3);
+        }
+        expect(page.url()).toBe(id === first ? address : `${address}?weights=${id}`);
+        expect(await page.textContent("#about")).toContain((config.labels ?? []).join(", "));
+        const bytes = statSync(join(weights, "model.safetensors")).size;
+        expect(await page.textContent("#size")).toMatch(
+          new RegExp(
+            `^${config.architecture}: \\d{3},\\d{3} parameters, ${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB$`,
+          ),
+        );
+        expect(await page.isVisible("#box")).toBe(false);
+      }
+      expect(await page.getAttribute("#preview", "alt")).toBe("chelsea.png");
+      expect(await page.evaluate("window.still")).toBe(true);
+      expect(foreign).toEqual([]);
+    });
+
+    test("are opened by the page's address under the name that the command has for them", async () => {
+      for (const id of ids) {
+        await page.goto(`${address}?weights=${id}`);
+        await page.waitForSelector("body[data-backend]", { timeout: 60_000 });
+        expect(await chosen()).toBe(id);
+      }
+      await page.goto(`${address}?weights=@vitrail/weights-cifar10/nope`);
+      await page.waitForSelector("#status.bad");
+      expect(await page.textContent("#status")).toMatch(
+        /\?weights= is "@vitrail\/weights-cifar10\/nope", of the box there is @vitrail\/weights-cifar10/,
+      );
+      expect(await chosen()).toBe("");
+      await page.selectOption("#model", first);
+      await page.waitForSelector("body[data-backend]", { timeout: 60_000 });
+      expect(page.url()).toBe(address);
+    });
+
+    test("what cannot be had is said in a line, and the model that runs goes on", async () => {
+      await look(`${photos}chelsea.png`);
+      await ownToo();
+      await page.route("**/*.safetensors", (route) => route.abort());
+      await page.selectOption("#model", first);
+      await page.waitForSelector("#model-status.bad", { timeout: 60_000 });
+      expect(await page.textContent("#model-status")).toMatch(/safetensors cannot be fetched/);
+      expect(await chosen()).toBe("files");
+      expect(Object.keys(await look(`${photos}chelsea.png`)).sort()).toEqual(["circle", "square", "triangle"]);
+      await page.unroute("**/*.safetensors");
+      expect((await choose(first)).cat).toBeGreaterThan(0.5);
+    });
+
+    test("the keyboard changes them, and the list has a name", async () => {
+      await look(`${photos}chelsea.png`);
+      await ownToo();
+      await choose(first);
+      const list = page.getByRole("combobox", { name: "Model", exact: true });
+      await page.focus("#file");
+      await page.keyboard.press("Tab");
+      expect(await list.evaluate((select) => select === document.activeElement)).toBe(true);
+      await page.keyboard.press("End");
+      expect(Object.keys(await answer("files"))).toContain("circle");
+      await page.keyboard.press("Home");
+      expect((await answer(first)).cat).toBeGreaterThan(0.5);
+      expect(await page.getAttribute("#model-status", "role")).toBe("status");
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    });
+
+    test("five times to and fro leaves no worker and no memory behind", async () => {
+      const system = await browser.newBrowserCDPSession();
+      const inspected = await page.context().newCDPSession(page);
+      /** Of all pages, in bytes, once what nobody holds is collected; only where there is /proc. */
+      const resident = async () => {
+        await inspected.send("HeapProfiler.collectGarbage");
+        const { processInfo } = await system.send("SystemInfo.getProcessInfo");
+        const pages = processInfo.filter(({ type }) => type === "renderer");
+        const sizes = pages.map(({ id }) => /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1]);
+        return sizes.reduce((sum, size) => sum + 1024 * Number(size), 0);
+      };
+      await look(`${photos}chelsea.png`);
+      await ownToo();
+      const all = [...ids, "files"];
+      for (const id of all) await choose(id);
+      const workers = page.workers().length;
+      const before = existsSync("/proc/self/status") ? await resident() : undefined;
+      for (let round = 0; round < 5; round++) for (const id of all) await choose(id);
+      await expect.poll(() => page.workers().length, { timeout: 30_000 }).toBe(workers);
+      // A worker's memory goes when Chromium gets to it. One that stayed would be some 30 MB; these are ten and more.
+      if (before !== undefined) await expect.poll(resident, { timeout: 60_000 }).toBeLessThan(before + 100e6);
+      await system.detach();
+      await inspected.detach();
+    });
+
+    test("a first visit fetches one model's weights and no more code than the ceilings say", async () => {
+      const fetched: { url: string; bytes: number }[] = [];
+      const fresh = await browser.newPage();
+      const reads: Promise<void>[] = [];
+      fresh.on("response", (response) => {
+        const read = response.body().then((body) => {
+          const code = /\.(js|css)$|\/$/.test(new URL(response.url()).pathname);
+          fetched.push({ url: response.url(), bytes: code ? gzipSync(body).length : body.length });
+        });
+        reads.push(read.catch(() => undefined)); // a data: address has none
+      });
+      await fresh.goto(address);
+      await fresh.waitForSelector("body[data-backend]", { timeout: 60_000 });
+      await Promise.all(reads);
+      await fresh.close();
+      const sum = (what: RegExp) =>
+        fetched.filter(({ url }) => what.test(url)).reduce((total, { bytes }) => total + bytes, 0);
+      expect(fetched.filter(({ url }) => url.endsWith(".safetensors"))).toHaveLength(1);
+      // Gzipped, as servers send it: the page itself, and all scripts, those of ONNX Runtime and tfjs too.
+      expect(sum(/\/(index-[^/]*)?(\.js|\.css)?$/)).toBeLessThan(10_000);
+      expect(sum(/\.(js|css)$|\/$/)).toBeLessThan(250_000);
+      expect(sum(/\.wasm$/)).toBeLessThan(15e6);
+      expect(sum(/\.safetensors$/)).toBeLessThan(1e6);
+      if (process.env.PAGE_WEIGHT) console.log(fetched);
     });
   });
 });

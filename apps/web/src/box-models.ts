@@ -1,0 +1,29 @@
+/** The models in the box: what the list says of them, and where the bundler puts their files. */
+import cifar10Config from "@vitrail/weights-cifar10/config.json?url";
+import cifar10Model from "@vitrail/weights-cifar10/model.safetensors?url";
+
+export interface BoxModel {
+  /** The weights package that it is from, as `--weights` of the command takes it. */
+  readonly id: string;
+  /** What it tells apart, and by what: a row of the list. */
+  readonly title: string;
+  /** The network as a sentence calls it. */
+  readonly network: string;
+  readonly architecture: string;
+  readonly config: string;
+  readonly model: string;
+  /** What a user must know of the pictures that it was taught. */
+  readonly hint?: string;
+}
+
+/** The first is what a first visit loads. */
+export const boxModels: readonly [BoxModel, ...BoxModel[]] = [
+  {
+    id: "@vitrail/weights-cifar10",
+    title: "Animals and vehicles: ResNet-20",
+    network: "a ResNet-20",
+    architecture: "resnet20_cifar",
+    config: cifar10Config,
+    model: cifar10Model,
+  },
+];
