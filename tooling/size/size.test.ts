@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bundle } from "./bundle.ts";
@@ -19,6 +19,22 @@ test("every published package that holds code has its limits (tooling/size/limit
     .filter((name) => JSON.parse(readFileSync(at(`packages/${name}/package.json`), "utf8")).exports["."] !== undefined);
   expect(limits.map(({ folder }) => folder).sort()).toEqual(published.map((name) => `packages/${name}`).sort());
 });
+
+const weights = readdirSync(at("packages")).filter((name) => existsSync(at(`packages/${name}/model.safetensors`)));
+for (const name of weights) {
+  test(`packages/${name} stays below 4 MB, all that is published together`, () => {
+    const { files } = JSON.parse(readFileSync(at(`packages/${name}/package.json`), "utf8")) as { files: string[] };
+    const sizes = files.filter((file) => existsSync(at(`packages/${name}/${file}`))).map((file) => sizeOf(name, file));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4e6);
+  });
+}
+
+function sizeOf(name: string, path: string): number {
+  const found = statSync(at(`packages/${name}/${path}`));
+  if (!found.isDirectory()) return found.size;
+  const inside = readdirSync(at(`packages/${name}/${path}`));
+  return inside.reduce((sum, file) => sum + sizeOf(name, `${path}/${file}`), 0);
+}
 
 for (const { folder, entries, workspace, mustNotAppear } of limits) {
   const { name } = JSON.parse(readFileSync(at(`${folder}/package.json`), "utf8"));
