@@ -72,12 +72,15 @@ interface Running {
 async function runAll(all: readonly Run[], jobs: number, { isDone, argsOf }: Running): Promise<number> {
   const children = new Set<ChildProcess>();
   let stopped = false;
-  const stop = (signal: NodeJS.Signals) => {
+  const onTerm = () => {
     stopped = true;
-    for (const child of children) child.kill(signal);
+    for (const child of children) child.kill("SIGTERM");
   };
-  const listeners = (["SIGINT", "SIGTERM"] as const).map((signal) => [signal, () => stop(signal)] as const);
-  for (const [signal, listener] of listeners) process.on(signal, listener);
+  // A terminal tells the children itself, and told twice they would end without saving.
+  const onInterrupt = () => {
+    stopped = true;
+  };
+  process.on("SIGTERM", onTerm).on("SIGINT", onInterrupt);
   const waiting = all.filter((run) => !isDone(run));
   const ready = (run: Run) => all.every((other) => other.name !== run.after || isDone(other));
   let failed = 0;
@@ -100,7 +103,7 @@ async function runAll(all: readonly Run[], jobs: number, { isDone, argsOf }: Run
     }
   };
   await Promise.all(Array.from({ length: jobs }, (_, index) => lane(index)));
-  for (const [signal, listener] of listeners) process.off(signal, listener);
+  process.off("SIGTERM", onTerm).off("SIGINT", onInterrupt);
   return stopped ? 130 : failed;
 }
 
