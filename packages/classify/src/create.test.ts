@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
+import { encodeSafetensors } from "@vitrail/checkpoint";
 import { resnet20_cifar } from "@vitrail/resnet";
 import { memory } from "@vitrail/tensor";
 import { describe, expect, test } from "vitest";
-import { type ClassifierOptions, createClassifier, load } from "./index.ts";
+import { type ClassifierOptions, createClassifier, createEmbedder, load } from "./index.ts";
 import { colorConfig, colorWeights, mean_color } from "./testing/mean-color.ts";
 import { png } from "./testing/png.ts";
 
@@ -196,6 +197,27 @@ describe("load", () => {
     const wider = load(resnet20_cifar, box, { config: { width: 32 } });
     await expect(wider).rejects.toThrow("parameter conv1.weight: expected shape [32, 3, 3, 3], found [16, 3, 3, 3]");
     for (const model of [grey, both]) model.dispose();
+  });
+
+  test("a model of grey pictures loads, and is refused where photos would be prepared for it", async () => {
+    const box = fileURLToPath(new URL("../../weights-cifar10", import.meta.url));
+    const model = await load(resnet20_cifar, box, { config: { inChans: 1 } });
+    const weights = {
+      model: encodeSafetensors(model.params.stateDict()),
+      config: { architecture: "resnet20_cifar", num_classes: 10, model_args: { in_chans: 1 } },
+      id: "grey",
+    };
+    model.dispose();
+    const again = await load(resnet20_cifar, weights);
+    expect(again.conv1.inChannels).toBe(1);
+    again.dispose();
+    for (const create of [createClassifier, createEmbedder]) {
+      await expect(create({ model: resnet20_cifar, weights, threads: 0 })).rejects.toMatchObject({
+        code: "bad-config",
+        message:
+          "grey is a model of one channel (in_chans), and photos are prepared with 3; load() gives the model for pictures that you prepare",
+      });
+    }
   });
 
   test("refuses a number of classes that is none", async () => {

@@ -98,6 +98,7 @@ async function openOn<W, About>(
     const { config } = weights;
     // For a session the weights stay on the host: they never pass through a tfjs backend.
     model = jit ? jit.hostTensors(() => make(spec, weights)) : make(spec, weights);
+    assertColours(model, weights.id);
     if (!config?.preprocess) {
       onNote(
         `${weights.id} says nothing of preprocessing: taking ${spec.name}'s default, ${described(spec.preprocess)}`,
@@ -126,6 +127,16 @@ async function warmJit({ jit }: Pick<Platform<never>, "jit">, engine: EngineName
   const loaded = await jit();
   loaded.warmUp({ engine });
   return loaded;
+}
+
+/** Photos become three channels, red, green and blue: what takes others is for `load`, and pictures prepared by its user. */
+function assertColours({ config }: ImageModel & { readonly config?: { readonly inChans?: number } }, id: string): void {
+  const { inChans = 3 } = config ?? {};
+  if (inChans === 3) return;
+  throw new ClassifyError(
+    "bad-config",
+    `${id} is a model of ${inChans === 1 ? "one channel" : `${inChans} channels`} (in_chans), and photos are prepared with 3; load() gives the model for pictures that you prepare`,
+  );
 }
 
 /** Photos as the model's input, one by one. */

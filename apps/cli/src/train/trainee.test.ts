@@ -11,3 +11,8 @@ test("a model from random weights in other sizes says them in its config.json, s
   const plain = await openTrainee({ ...recipe, img_size: 224, model_kwargs: {} }, {}, () => {});
   expect(plain.modelArgs).toEqual({});
 });
+
+test("a model of other than three channels is refused in a line: pictures have red, green and blue", async () => {
+  const recipe = { model: "resnet20_cifar", weights: "none", model_kwargs: { in_chans: 1 } };
+  await expect(openTrainee(recipe, {}, () => {})).rejects.toThrow(/^in_chans: pictures come with 3 .*found 1$/);
+});

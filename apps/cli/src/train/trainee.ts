@@ -180,7 +180,10 @@ function sizesOf({ config }: Spec, { img_size, model_kwargs = {} }: Recipe): Rec
 
 /** The spec in the sizes that the recipe says. */
 function changed(spec: Spec, recipe: Recipe): Spec {
-  return userError(() => withModelArgs(spec, sizesOf(spec, recipe)));
+  const sized = userError(() => withModelArgs(spec, sizesOf(spec, recipe)));
+  const { inChans = 3 } = sized.config as { readonly inChans?: number };
+  if (inChans === 3) return sized;
+  throw new UserError(`in_chans: pictures come with 3 channels, red, green and blue, expected 3, found ${inChans}`);
 }
 
 function withDrops(spec: Spec, { drop, drop_path }: Pick<Recipe, "drop" | "drop_path">): Spec {
