@@ -96,6 +96,17 @@ test("a package that is not installed is named with what to do, and the nearest 
   expect(() => weightsPackage("@x/weights-pet", from)).toThrow(
     failing("no-package", /did you mean "@x\/weights-pets"\? Else add it with `npm install @x\/weights-pet`/),
   );
+  const inApp = join(app, "elsewhere");
+  mkdirSync(inApp, { recursive: true });
+  const before = process.cwd();
+  try {
+    process.chdir(inApp); // seen from there, too, and named once
+    expect(() => weightsPackage("@x/weights-pet", from)).toThrow(
+      failing("no-package", /mean "@x\/weights-pets"\? Else/),
+    );
+  } finally {
+    process.chdir(before);
+  }
   await expect(openWeights("@nobody/nothing", { from })).rejects.toThrow(
     failing("no-package", /not installed; add it with .*there is no file or folder of this name either/),
   );

@@ -111,7 +111,7 @@ function rootOf(pack: string, from: string | URL | undefined): string {
       throw new HubError("no-package", `the package ${pack} is there and no weights package: ${message}`, error);
     }
   }
-  const near = nearestNames(pack, starts.flatMap(visibleFrom)).map((one) => JSON.stringify(one));
+  const near = nearestNames(pack, new Set(starts.flatMap(visibleFrom))).map((one) => JSON.stringify(one));
   throw new HubError(
     "no-package",
     `the weights package ${pack} is not installed; ` +
