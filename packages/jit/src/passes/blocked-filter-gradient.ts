@@ -30,8 +30,7 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
   const rows = Array.from({ length: kh }, (_, i) => rowsSeen(i - top, sh, H, h));
   if (columns < 1 || rows.some(({ begin, end }) => begin >= end)) return undefined;
 
-  const images = reshape(g, reorderInput(g, reshape(g, forms.plain(x), [1, N, C * H, W])), [N / b, C, H, W, b]);
-  const maps = transpose(g, images, [2, 0, 3, 1, 4]); // [H, N / b, W, C, b]
+  const maps = imagesAsChannels(forms, x);
   const slopes = reshape(g, forms.blocked(dy), [N / b, b, K / b, h, w, b]);
   const filters = reshape(g, transpose(g, slopes, [2, 3, 0, 4, 1, 5]), [K / b, h, N * w * b]); // [.., h, N / b, w, b of N, b of K]
   const width = Math.min(W, columns);
@@ -63,6 +62,17 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     return g.add("Conv", operands, window, [1, K, kw, C], "float32", BLOCKED_DOMAIN);
   });
   return transpose(g, reorderOutput(g, concat(g, parts, 0)), [1, 3, 0, 2]); // from [kh, K, kw, C]
+}
+
+/** [N, C, H, W] as [H, N / b, W, C, b of N]; in blocks of channels already, longer runs move. */
+function imagesAsChannels(forms: Forms, x: Value): Value {
+  const { out: g, block: b } = forms;
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const blocked = forms.isBlocked(x);
+  const images = reorderInput(g, reshape(g, blocked ? forms.blocked(x) : forms.plain(x), [1, N, C * H, W]));
+  if (!blocked) return transpose(g, reshape(g, images, [N / b, C, H, W, b]), [2, 0, 3, 1, 4]);
+  const apart = transpose(g, reshape(g, images, [N / b, C / b, H, W, b * b]), [2, 0, 3, 1, 4]);
+  return reshape(g, apart, [H, N / b, W, C, b]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { Graph, type Value } from "../ir.ts";
+import { countUses, Graph, type Value } from "../ir.ts";
 
 /** ONNX Runtime's domain of blocked ops. */
 export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
@@ -9,12 +9,23 @@ export class Forms {
   readonly block: number;
   readonly #plain = new Map<Value, Value>();
   readonly #blocked = new Map<Value, Value>();
+  readonly #uses: ReadonlyMap<Value, number>;
 
   /** @param block channels of a block */
   constructor(source: Graph, block: number) {
     this.out = new Graph(source.batch);
     this.out.inputs = source.inputs;
     this.block = block;
+    this.#uses = countUses(source);
+  }
+
+  /** How many operands and outputs of the source read `v`. */
+  uses(v: Value): number {
+    return this.#uses.get(v) ?? 0;
+  }
+
+  isBlocked(v: Value): boolean {
+    return this.#blocked.has(v);
   }
 
   setPlain(v: Value, made: Value): void {

@@ -1,10 +1,29 @@
 /** Blocked convolutions against plain ones, in this machine's own block size; without blocks these tests skip. */
-import { conv2d, grads, pad as padTensor, type Tensor, type Tensor4D, useBackend } from "@vitrail/tensor";
+import {
+  add,
+  batchNormTraining,
+  concat,
+  conv2d,
+  div,
+  grads,
+  mean,
+  mul,
+  neg,
+  pad as padTensor,
+  relu,
+  reshape,
+  sigmoid,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor4D,
+  useBackend,
+} from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Graph } from "../ir.ts";
 import { blockSizeOf, probeOf } from "../runtime/block-size.ts";
 import { opsOf, runGraph, traced } from "../testing.ts";
-import { trace } from "../trace.ts";
+import { type TraceResult, trace } from "../trace.ts";
 import { blockConvolutions } from "./blocked.ts";
 import { BLOCKED_DOMAIN } from "./blocked-forms.ts";
 import { optimise } from "./index.ts";
@@ -42,13 +61,40 @@ function graphOf(map: readonly number[], filter: readonly number[], stride: numb
     return { y: f(x, weight), dx, dw };
   };
   const shapes = [map, filter, [n, side(h, kh), side(w, kw), k]];
-  const graph = trace(
-    step,
-    shapes.map((shape, i) => ({ name: `x${i}`, shape })),
-    { choices: true },
-  );
+  return traceTraining(step, shapes);
+}
+
+/** As a step traces it, with choices open. */
+function traceTraining(f: (...tensors: Tensor[]) => TraceResult, shapes: readonly (readonly number[])[]): Graph {
+  const inputs = shapes.map((shape, i) => ({ name: `x${i}`, shape }));
+  const graph = trace(f, inputs, { choices: true });
   optimise(graph, { contrib: true, training: true });
   return graph;
+}
+
+const feedsOf = (graph: Graph) =>
+  Object.fromEntries(
+    graph.inputs.map(({ name, value: { shape } }, i) => {
+      const size = shape.reduce((n, d) => n * d, 1);
+      return [name, { dims: shape, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.3 + i) + 0.1) }];
+    }),
+  );
+
+/** The graph in blocks, which computes what it does without. */
+async function sameInBlocks(graph: Graph): Promise<Graph> {
+  const feeds = feedsOf(graph);
+  const plain = () => runGraph(blockConvolutions(graph, 1), feeds, options);
+  const before = await plain();
+  const made = blockConvolutions(graph, block);
+  const after = await runGraph(made, feeds, options);
+  for (const [name, { data: expected }] of Object.entries(before)) {
+    const found = after[name]?.data as Float32Array;
+    const size = Math.max(...expected.map(Math.abs));
+    const error = Math.max(...expected.map((v, i) => Math.abs((found[i] as number) - v)));
+    expect(error / size, name).toBeLessThan(1e-5);
+  }
+  expect(await plain()).toEqual(before); // another engine may have to run it
+  return made;
 }
 
 const blockedNodes = (graph: Graph, op: string) =>
@@ -77,24 +123,56 @@ describe(`blocked convolutions${without}`, () => {
     ["rows that see no map", [b, 1, 4, b], [5, 3, b, b], 1, "same", 2],
   ] as const)("%s, with its gradients", async (_, map, filter, stride, pad, count) => {
     const graph = graphOf(map, filter, stride, pad);
-    const feeds = Object.fromEntries(
-      graph.inputs.map(({ name, value: { shape } }, i) => {
-        const size = shape.reduce((n, d) => n * d, 1);
-        return [name, { dims: shape, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.3 + i)) }];
-      }),
-    );
-    const before = await runGraph(blockConvolutions(graph, 1), feeds, options);
-    const made = blockConvolutions(graph, block);
-    const after = await runGraph(made, feeds, options);
+    const made = await sameInBlocks(graph);
     expect(blockedNodes(made, "Conv")).toHaveLength(count);
-    for (const [name, { data: expected }] of Object.entries(before)) {
-      const found = after[name]?.data as Float32Array;
-      const size = Math.max(...expected.map(Math.abs));
-      const error = Math.max(...expected.map((v, i) => Math.abs((found[i] as number) - v)));
-      expect(error / size, name).toBeLessThan(1e-5);
-    }
-    // The graph that was given can still be run: another engine may have to.
-    expect(await runGraph(blockConvolutions(graph, 1), feeds, options)).toEqual(before);
+  });
+
+  const image = [4, 7, 6, b];
+  const vector = [b];
+  const kernel = [3, 3, b, b];
+
+  test.skipIf(block === 1)(
+    "a residual block with batch normalisation stays in blocks, forward and backward",
+    async () => {
+      const shapes = [image, kernel, vector, vector, kernel, vector, vector, image];
+      const f = (...tensors: Tensor[]) => {
+        const slopes = grads(((x: Tensor4D, w: Tensor4D, a: Tensor, s: Tensor, v: Tensor4D, c: Tensor, t: Tensor) => {
+          const y = relu(batchNormTraining(conv2d(x, w, 1, "same"), a as never, s as never).y) as Tensor4D;
+          const z = batchNormTraining(conv2d(y, v, 1, "same"), c as never, t as never);
+          return relu(add(z.y, x));
+        }) as never)(tensors.slice(0, 7), tensors[7] as Tensor);
+        const [x, w, a, s] = tensors as [Tensor4D, Tensor4D, Tensor, Tensor];
+        const { y, mean, variance } = batchNormTraining(conv2d(x, w, 1, "same"), a as never, s as never);
+        return { y: relu(y), mean, variance, ...Object.fromEntries(slopes.map((slope, i) => [`d${i}`, slope])) };
+      };
+      const made = await sameInBlocks(traceTraining(f as never, shapes));
+      const ops = opsOf(made);
+      for (const op of ["BatchNormalization", "Relu"]) expect(ops).not.toContain(op);
+      expect(blockedNodes(made, "Conv").filter(({ attrs }) => attrs.activation === "Relu")).toHaveLength(1);
+      expect(blockedNodes(made, "Conv").filter(({ inputs }) => inputs.length === 4).length).toBeGreaterThan(1);
+      // Plain: what the filters' gradients read (two maps and their slopes), and what is given out.
+      expect(blockedNodes(made, "ReorderOutput").length).toBeLessThanOrEqual(6);
+    },
+  );
+
+  test.skipIf(block === 1)("factors, terms and sums of channels, and operands that blocks do not change", async () => {
+    const f = (...tensors: Tensor[]) => {
+      const [x, w, v, n] = tensors as [Tensor4D, Tensor4D, Tensor, Tensor];
+      const y = conv2d(x, w, 1, "same");
+      const channels = mean(y, [1, 2]);
+      return {
+        scaled: sub(add(mul(relu(y), v), v), v),
+        turned: sub(v, y),
+        apart: mul(div(y, 2), reshape(n, [4, 1, 1, 1])),
+        gated: mul(y, reshape(sigmoid(channels), [4, 1, 1, b])),
+        sums: sum(y, [0, 1, 2]),
+        channels,
+        rows: sum(y, [1]),
+        both: add(conv2d(y, w, 1, "same"), y),
+        wide: concat([y, neg(y)], 3),
+      };
+    };
+    await sameInBlocks(traceTraining(f as never, [image, kernel, vector, [4]]));
   });
 
   test.skipIf(block === 1)("the other block size is not taken for this one's", async () => {
@@ -105,12 +183,7 @@ describe(`blocked convolutions${without}`, () => {
         [3, 3, 32, 32],
       ],
     );
-    const feeds = Object.fromEntries(
-      graph.inputs.map(({ name, value: { shape } }) => {
-        const size = shape.reduce((n, d) => n * d, 1);
-        return [name, { dims: shape, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k * 1.3)) }];
-      }),
-    );
+    const feeds = feedsOf(graph);
     const run = async (size: number) => (await runGraph(blockConvolutions(graph, size), feeds, options)).output?.data;
     const right = await run(block);
     expect(right?.every(Number.isFinite)).toBe(true);

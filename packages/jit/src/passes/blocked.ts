@@ -12,6 +12,7 @@ import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
 import { BLOCKED_DOMAIN, Forms, reorderInput } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
+import { throughBlocks } from "./blocked-maps.ts";
 import { removeDeadCode } from "./dead-code.ts";
 
 /**
@@ -28,7 +29,7 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       forms.setPlain(outputs[0] as Value, (block > 1 && filterGradient(forms, node)) || plain);
       continue;
     }
-    if (block > 1 && isBlockable(node, block)) {
+    if (block > 1 && isBlockable(forms, node)) {
       const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
       const map = (x.shape[1] as number) < block ? forms.plain(x) : forms.blocked(x);
@@ -36,6 +37,7 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       forms.setBlocked(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
       continue;
     }
+    if (block > 1 && throughBlocks(forms, node)) continue;
     const gradient = block > 1 && op === "ConvTranspose" ? inputGradient(forms, node) : undefined;
     if (gradient) forms.setBlocked(outputs[0] as Value, gradient);
     else {
@@ -46,18 +48,39 @@ export function blockConvolutions(source: Graph, block: number): Graph {
   }
   out.outputs = source.outputs.map(({ name, value }) => ({ name, value: forms.plain(value) }));
   removeDeadCode(out);
+  if (block > 1) turnFiltersFirst(out);
   return out;
+}
+
+/** What only moves values. */
+const moves = ["Reshape", "Transpose", "Slice", "Gather", "ReorderInput"];
+
+/**
+ * What turns inputs, filters above all, comes first in the file. ONNX Runtime goes from the outputs back and looks at the operand that
+ * is last in the file before the others: a filter that is turned behind the map it meets is turned before that map is even begun,
+ * and so would all be at once.
+ */
+function turnFiltersFirst(graph: Graph): void {
+  const early = new Set<Node>();
+  for (const node of graph.nodes) {
+    const ready = node.inputs.every((v) => !v?.producer || early.has(v.producer));
+    if (ready && moves.includes(node.op)) early.add(node);
+  }
+  graph.nodes = [...early, ...graph.nodes.filter((node) => !early.has(node))];
 }
 
 /**
  * Whole blocks of output channels, and of input channels where there are as many as a block has: fewer, an image's, are read as
- * they lie. A 1 x 1 filter without a stride is a matrix product already, and turning the maps costs what the blocks gain.
+ * they lie. A 1 x 1 filter without a stride is a matrix product already: it is worth blocks where the map is there in them.
  */
-function isBlockable({ op, domain, inputs, attrs }: Node, block: number): boolean {
+function isBlockable(forms: Forms, { op, domain, inputs, attrs }: Node): boolean {
   if (op !== "Conv" || domain !== "" || attrs.group !== 1) return false;
+  const { block } = forms;
   const [outChannels, inChannels, ...kernel] = (inputs[1] as Value).shape as [number, number, number, number];
   if (outChannels % block !== 0 || (inChannels >= block && inChannels % block !== 0)) return false;
-  return [...kernel, ...(attrs.strides as readonly number[])].some((size) => size > 1);
+  return (
+    forms.isBlocked(inputs[0] as Value) || [...kernel, ...(attrs.strides as readonly number[])].some((size) => size > 1)
+  );
 }
 
 /**
