@@ -96,6 +96,8 @@ test("a package that is not installed is named with what to do, and the nearest 
   expect(() => weightsPackage("@x/weights-pet", from)).toThrow(
     failing("no-package", /did you mean "@x\/weights-pets"\? Else add it with `npm install @x\/weights-pet`/),
   );
+  // A package of code is near, and no answer.
+  expect(() => weightsPackage("@x/codes", from)).toThrow(failing("no-package", /not installed; add it with/));
   const inApp = join(app, "elsewhere");
   mkdirSync(inApp, { recursive: true });
   const before = process.cwd();

@@ -120,14 +120,17 @@ function rootOf(pack: string, from: string | URL | undefined): string {
   );
 }
 
-/** The scoped packages that an import from there could find. */
+/** The scoped packages with models that an import from there could find. */
 function visibleFrom(start: string | URL): string[] {
   try {
     const places = createRequire(start).resolve.paths("@") ?? [];
     return places.flatMap((place) =>
       foldersIn(place)
         .filter((scope) => scope.startsWith("@"))
-        .flatMap((scope) => foldersIn(join(place, scope)).map((name) => `${scope}/${name}`)),
+        .flatMap((scope) => foldersIn(join(place, scope)).map((name) => `${scope}/${name}`))
+        .filter((name) =>
+          ["", ...foldersIn(join(place, name))].some((inner) => isFile(join(place, name, inner, CONFIG))),
+        ),
     );
   } catch {
     return []; // no place to look from
