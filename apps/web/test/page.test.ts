@@ -366,6 +366,7 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
     };
 
     test("are in a list, all of them; each answers the photo that is there as in Node, and no page is loaded", async () => {
+      const before = foreign.length;
       expect(await rows()).toEqual(ids);
       expect(await chosen()).toBe(first);
       await page.evaluate("window.still = true");
@@ -394,7 +395,7 @@ describe.skipIf(!executablePath)("the page, in headless Chromium (skipped where 
       }
       expect(await page.getAttribute("#preview", "alt")).toBe("chelsea.png");
       expect(await page.evaluate("window.still")).toBe(true);
-      expect(foreign).toEqual([]);
+      expect(foreign.length).toBe(before);
     });
 
     test("are opened by the page's address under the name that the command has for them", async () => {
