@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { npm, plainEnv, succeed } from "./workspace.mjs";
@@ -18,6 +19,16 @@ export class Consumer {
   /** Runs a JavaScript file and gives what it printed. */
   node(...args) {
     return succeed([process.execPath, ...args], { cwd: this.folder, env: this.env });
+  }
+
+  /** Runs a JavaScript file that may end as it likes, and gives its status and what it printed. */
+  ends(...args) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: this.folder,
+      env: this.env,
+      encoding: "utf8",
+    });
+    return { status, stdout, stderr };
   }
 
   /** Name and version of every package below node_modules/ (not of those nested deeper). */

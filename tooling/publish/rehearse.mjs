@@ -22,6 +22,14 @@ const notForModels = [
   /^@tensorflow\/tfjs-(node|backend-webgl|backend-webgpu)/,
 ];
 
+/** What is no weights package, or not in it. */
+const nonsense = [
+  ["@vitrail/weights-cifar10/nope", /^error: .*holds no model "nope"; it holds \w+/],
+  ["@vitrail/weights-cifar11", /^error: .*not installed; did you mean "@vitrail\/weights-cifar10"/],
+  ["@vitrail/weights-cifar10/../weights-cifar10", /^error: .*cannot be a weights package/],
+  ["@vitrail\\weights-cifar10", /^error: .*cannot be a weights package.*with \/ on every system/],
+];
+
 async function rehearse(work) {
   const registry = await startRegistry(join(work, "registry"));
   try {
@@ -63,7 +71,23 @@ async function rehearse(work) {
     cpSync(join(root, "apps/cli/photos/chelsea.png"), join(app.folder, "chelsea.png"));
     // the model in the box: a rehearsal asks no hub
     assert.match(await app.node(vitrail, "classify", "chelsea.png", "--offline"), /\bcat\b/, "chelsea is a cat");
-    say(`npm i vitrail: version ${version}, and chelsea.png is a cat`);
+    const models = JSON.parse(await app.node(vitrail, "models", "--json")).flatMap(({ checkpoints }) => checkpoints);
+    const box = models.filter((one) => one.package !== null);
+    assert(box.length > 0, "vitrail models lists the models in the box");
+    for (const { package: id, labels } of box) {
+      const [answer] = JSON.parse(
+        await app.node(vitrail, "classify", "chelsea.png", "--weights", id, "--offline", "--json"),
+      );
+      assert(labels.includes(answer.predictions[0].label), `${id} answers with one of its labels`);
+    }
+    for (const [weights, message] of nonsense) {
+      const { status, stdout, stderr } = await app.ends(vitrail, "classify", "chelsea.png", "--weights", weights);
+      assert.deepEqual([status, stdout], [1, ""], `--weights ${weights} is refused`);
+      assert.match(stderr, message);
+    }
+    say(
+      `npm i vitrail: version ${version}, chelsea.png is a cat, and ${box.map((one) => one.package).join(", ")} answer`,
+    );
 
     const moved = await copy.releaseOne("@vitrail/layers", "minor");
     await copy.checkPublished(registry.url);
