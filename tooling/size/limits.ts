@@ -127,7 +127,7 @@ export const limits: readonly Limit[] = [
     entries: [
       // Twice the browser's: in Node, tfjs-core is a CommonJS build that no bundler can shake.
       { file: "index.js", platform: "node", own: 5_300, whole: 240_000 },
-      // a tenth of it is what it says of weights that it cannot serve: channels, classes, models that are not known
+      // beside the work, it says in a line what weights it cannot serve: of other channels, without a classifier, of no known model
       { file: "browser.js", platform: "browser", own: 5_200, whole: 150_000, mustNotAppear: sharp },
     ],
     workspace: [
