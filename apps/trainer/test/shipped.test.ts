@@ -1,12 +1,12 @@
 /** What is in the packages against what was written down of it: quick, and without the rest of `npm run trainer -- check`. */
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClassifier } from "@vitrail/classify";
 import { createSampleReader, openDataset } from "@vitrail/data";
 import { describe, expect, test } from "vitest";
 import { models } from "../../cli/src/models-table.ts";
-import { type Packaged, packagedModels } from "../src/packaged.ts";
+import { CHECKED, type Checked } from "../src/check/check.ts";
+import { packagedModels } from "../src/packaged.ts";
 import { app } from "../src/places.ts";
 import type { Report } from "../src/ship/report.ts";
 
@@ -18,13 +18,10 @@ const reports = existsSync(results)
       .map((file) => JSON.parse(readFileSync(file, "utf8")) as Report)
   : [];
 
-const sha256 = (model: Packaged) =>
-  createHash("sha256")
-    .update(readFileSync(join(model.folder, "model.safetensors")))
-    .digest("hex");
+const checked = existsSync(CHECKED) ? (JSON.parse(readFileSync(CHECKED, "utf8")) as Checked[]) : [];
 
 describe.each(packagedModels().map((model) => ({ id: model.id, model })))("$id", ({ model }) => {
-  const report = reports.find(({ measured }) => measured.sha256 === sha256(model));
+  const report = reports.find(({ measured }) => measured.sha256 === model.sha256);
   const unknown = report ? "" : " (skipped: no report in apps/trainer/results is of these weights)";
   const absent = existsSync(model.set.folder) ? "" : ` (skipped without the pictures of ${model.set.title})`;
 
@@ -33,9 +30,19 @@ describe.each(packagedModels().map((model) => ({ id: model.id, model })))("$id",
     const { chosen, scores } = measured.open_set;
     expect(data).toBe(model.set.name);
     expect(measured.model).toBe(model.config.architecture);
-    expect(model.stated).toEqual({ top1: measured.test.top1, images: measured.test.images });
+    expect(model.stated.images).toBe(measured.test.images);
+    expect(model.stated.top1).toBeCloseTo(measured.test.top1, 6);
     expect(model.config.openSet).toEqual({ score: chosen, threshold: scores[chosen].threshold, temperature: 1 });
     expect(Object.keys(measured.test.per_class)).toEqual(model.config.labels);
+  });
+
+  test("was held against its card on every engine, and in eight bits (npm run trainer -- check)", () => {
+    const found = checked.find((one) => one.model === model.id);
+    expect([found?.sha256, found?.stated]).toEqual([model.sha256, model.stated]);
+    const ways = found?.rows.map(({ way, holds }) => [way, holds]);
+    for (const way of ["ort", "ort-web", "tfjs (wasm)", "tfjs (tfjs-node)", "ort, int8"]) {
+      expect(ways).toContainEqual([way, true]);
+    }
   });
 
   test.skipIf(!report || absent !== "")(
