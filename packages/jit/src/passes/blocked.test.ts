@@ -155,6 +155,27 @@ describe(`blocked convolutions${without}`, () => {
     },
   );
 
+  test.skipIf(block === 1)("the mean over many equal pixels is their value", async () => {
+    const f = (...tensors: Tensor[]) => {
+      const y = conv2d(tensors[0] as Tensor4D, tensors[1] as Tensor4D, 1, "valid");
+      return { mean: mean(y, [0, 1, 2]), sum: sum(y, [1, 2]), y };
+    };
+    const graph = blockConvolutions(traceTraining(f, [[1, 114, 114, b], kernel]), block);
+    const filled = (dims: readonly number[]) => ({
+      dims,
+      data: new Float32Array(dims.reduce((n, d) => n * d, 1)).fill(0.013),
+    });
+    const found = await runGraph(graph, { x0: filled([1, 114, 114, b]), x1: filled(kernel) }, options);
+    const [value, middle, total] = [found.y, found.mean, found.sum].map((v) => v?.data[0] as number) as [
+      number,
+      number,
+      number,
+    ];
+    expect(Math.abs(middle / value - 1)).toBeLessThan(2e-6);
+    expect(Math.abs(total / (value * 112 * 112) - 1)).toBeLessThan(2e-6);
+    expect(opsOf(graph)).toContain("GlobalAveragePool");
+  });
+
   test.skipIf(block === 1)("factors, terms and sums of channels, and operands that blocks do not change", async () => {
     const f = (...tensors: Tensor[]) => {
       const [x, w, v, n] = tensors as [Tensor4D, Tensor4D, Tensor, Tensor];
