@@ -48,7 +48,8 @@ async function record({ file }: RecipeFile, finished: Finished): Promise<void> {
     score: share((test ?? validation).top1),
     of: test ? `${test.images} test pictures` : `${validation.images} validation pictures`,
     ...(test ? { validation: share(validation.top1) } : {}),
-    epochs: `${bestEpoch(run)} of ${recipe.epochs}`,
+    // timm counts the warm-up on top where `warmup_prefix` is set
+    epochs: `${bestEpoch(run)} of ${Math.max(recipe.epochs, run.history.length)}`,
     time: duration(seconds),
     seed: recipe.seed,
     commit: await commit(),
