@@ -87,14 +87,6 @@ export const resnet152: ModelSpec<ResNetConfig, ResNet, typeof pretrained.resnet
   layers,
 };
 
-const buildCifar = (params: ParamStore, config: CifarResNetConfig): CifarResNet => new CifarResNet(params, config);
-const withCifarClasses = (config: CifarResNetConfig, numClasses: number): CifarResNetConfig => ({
-  ...config,
-  numClasses,
-});
-const cifarLayers = ({ blocks: n, numClasses }: CifarResNetConfig, options?: LayerOptions): LayerOrder =>
-  stageLayers([n, n, n], numClasses, options);
-
 /** CIFAR-10's own mean and deviation, of the training images. */
 const cifar: Preprocess = {
   inputSize: [3, 32, 32],
@@ -105,122 +97,49 @@ const cifar: Preprocess = {
   std: [0.247, 0.2435, 0.2616],
 };
 
+type CifarSpec = ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>>;
+
+/** A network for CIFAR. Each call below is marked as pure, so that a bundler drops those that nobody imports. */
+function cifarSpec(name: string, config: Pick<CifarResNetConfig, "blocks" | "shortcuts">): CifarSpec {
+  return {
+    name,
+    config: { ...config, width: 16, numClasses: 10 },
+    build: (params, c) => new CifarResNet(params, c),
+    head: "fc",
+    preprocess: cifar,
+    weights: {},
+    withClasses: (c, numClasses) => ({ ...c, numClasses }),
+    adapt: adaptStem,
+    layers: ({ blocks: n, numClasses }, options) => stageLayers([n, n, n], numClasses, options),
+  };
+}
+
 /** 20 layers for 32-pixel images. */
-export const resnet20_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "resnet20_cifar",
-  config: { blocks: 3, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const resnet20_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("resnet20_cifar", { blocks: 3 });
 
 /** 32 layers for 32-pixel images. */
-export const resnet32_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "resnet32_cifar",
-  config: { blocks: 5, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const resnet32_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("resnet32_cifar", { blocks: 5 });
 
 /** 44 layers for 32-pixel images. */
-export const resnet44_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "resnet44_cifar",
-  config: { blocks: 7, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const resnet44_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("resnet44_cifar", { blocks: 7 });
 
 /** 56 layers for 32-pixel images. */
-export const resnet56_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "resnet56_cifar",
-  config: { blocks: 9, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const resnet56_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("resnet56_cifar", { blocks: 9 });
 
 /** 110 layers for 32-pixel images. */
-export const resnet110_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "resnet110_cifar",
-  config: { blocks: 18, width: 16, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const resnet110_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("resnet110_cifar", { blocks: 18 });
 
 /** The 20 layers of resnet20_cifar without its shortcuts: the paper's plain-20. */
-export const plain20_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "plain20_cifar",
-  config: { blocks: 3, width: 16, shortcuts: false, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const plain20_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("plain20_cifar", { blocks: 3, shortcuts: false });
 
 /** The 32 layers of resnet32_cifar without its shortcuts: the paper's plain-32. */
-export const plain32_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "plain32_cifar",
-  config: { blocks: 5, width: 16, shortcuts: false, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const plain32_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("plain32_cifar", { blocks: 5, shortcuts: false });
 
 /** The 44 layers of resnet44_cifar without its shortcuts: the paper's plain-44. */
-export const plain44_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "plain44_cifar",
-  config: { blocks: 7, width: 16, shortcuts: false, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const plain44_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("plain44_cifar", { blocks: 7, shortcuts: false });
 
 /** The 56 layers of resnet56_cifar without its shortcuts: the paper's plain-56. */
-export const plain56_cifar: ModelSpec<CifarResNetConfig, CifarResNet, WeightsTable<never>> = {
-  name: "plain56_cifar",
-  config: { blocks: 9, width: 16, shortcuts: false, numClasses: 10 },
-  build: buildCifar,
-  head: "fc",
-  preprocess: cifar,
-  weights: {},
-  withClasses: withCifarClasses,
-  adapt: adaptStem,
-  layers: cifarLayers,
-};
+export const plain56_cifar: CifarSpec = /* @__PURE__ */ cifarSpec("plain56_cifar", { blocks: 9, shortcuts: false });
 
 /** Every network here, by its name. */
 export const resnetModels = {
