@@ -47,3 +47,9 @@ export async function calibrationPhotos(
   if (calibration.length === 0) throw new UserError(`--calibrate ${folder}: none of its images can be read`);
   return { calibration, validation };
 }
+
+/** What the library says where it lacks photos, with the option that gives them. */
+export function asksForPhotos(error: Error & { readonly code?: string }, calibrate: string | undefined): Error {
+  const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
+  return lacks ? new UserError(`${error.message}: give a folder of photos with --calibrate DIR`) : error;
+}

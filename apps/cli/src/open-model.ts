@@ -1,4 +1,4 @@
-import { openWeights, type Weights } from "@vitrail/hub";
+import { openWeights, type Weights, type WeightsInput } from "@vitrail/hub";
 import { hostTensors } from "@vitrail/jit";
 import {
   createModel,
@@ -75,8 +75,7 @@ export interface Named {
  * @param where what to call the name of the model in messages
  */
 export async function openNamed({ model, weights, offline }: OpenModel, where: string): Promise<Named> {
-  const fetched = fetching({ offline }, checkpointNames());
-  const opened = await openWeights(sourceOf(model, weights), fetched).finally(fetched.done);
+  const opened = await openFrom(sourceOf(model, weights), offline);
   try {
     const named = model !== undefined && !isRepo(model) ? model : undefined;
     const architecture = named ?? opened.config?.architecture;
@@ -91,6 +90,12 @@ export async function openNamed({ model, weights, offline }: OpenModel, where: s
     opened.close();
     throw error;
   }
+}
+
+/** Opens weights, with a bar while they are fetched. */
+export async function openFrom(source: WeightsInput, offline: boolean | undefined): Promise<Weights> {
+  const fetched = fetching({ offline }, checkpointNames());
+  return openWeights(source, fetched).finally(fetched.done);
 }
 
 /** What a model says of a configuration that cannot be is the user's to read. */

@@ -31,3 +31,21 @@ export function quietly(program: string, args: readonly string[]): Promise<Ended
   });
   return new Promise((done) => child.on("close", (status) => done({ status: status ?? 1, output, errors })));
 }
+
+/** What the test pictures of `data` are given to. */
+export interface Tested {
+  readonly weights: string;
+  readonly data: string;
+  /** The first so many after the seeded shuffle. Default: all. */
+  readonly limit?: number | undefined;
+  /** Further options of `vitrail eval`, and options of Node. */
+  readonly options?: readonly string[];
+  readonly node?: readonly string[];
+}
+
+/** Runs `vitrail eval` on test pictures; its output is one JSON document. */
+export function evalOnTest({ weights, data, limit, options = [], node = [] }: Tested): Promise<Ended> {
+  const args = ["eval", "--data", data, "--weights", weights, "--split", "test", "--json", ...options];
+  if (limit !== undefined) args.push("--limit", String(limit));
+  return quietly(process.execPath, [...node, command, ...args]);
+}

@@ -67,3 +67,8 @@ export function readRun(folder: string): Run {
 export function bestEpoch({ history }: Run): number {
   return history.findLastIndex(({ best }) => best) + 1;
 }
+
+/** Seconds of training, pauses not counted. */
+export function trainedSeconds({ timing }: Run): number {
+  return timing.reduce((sum, { seconds }) => sum + seconds, 0);
+}

@@ -2,10 +2,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { RUN_FILES } from "@vitrail/train";
 import { root } from "./places.ts";
-import { command, quietly, vitrail } from "./process.ts";
+import { evalOnTest, quietly, vitrail } from "./process.ts";
 import { dataOf, type Obtained, openRecipe, type RecipeFile, runOf, share, withEntry } from "./recipe-file.ts";
-import { bestEpoch, readRun, type Settings } from "./run-folder.ts";
+import { bestEpoch, readRun, type Settings, trainedSeconds } from "./run-folder.ts";
 
 /** Options that change where a run is, not what comes of it. */
 const PLACES = ["--data", "--out", "--weights"];
@@ -64,9 +65,7 @@ async function record({ file }: RecipeFile, finished: Finished): Promise<void> {
 /** The result on the data's own test pictures, where the run was judged by others. */
 async function onTest({ val_fraction, limit }: Settings, { data, out, options }: Finished) {
   if ((val_fraction === undefined && !options.includes("--val")) || data === undefined) return undefined;
-  const args = ["eval", "--data", data, "--weights", out, "--split", "test", "--json"];
-  if (limit !== undefined) args.push("--limit", String(limit));
-  const { status, output } = await quietly(process.execPath, [command, ...args]);
+  const { status, output } = await evalOnTest({ weights: out, data, limit });
   return status === 0 ? (JSON.parse(output) as { images: number; top1: number }) : undefined; // it may have none
 }
 
@@ -77,7 +76,7 @@ async function commit(): Promise<string> {
 }
 
 function secondsOf(out: string): number {
-  return existsSync(join(out, "args.yaml")) ? readRun(out).timing.reduce((sum, { seconds }) => sum + seconds, 0) : 0;
+  return existsSync(join(out, RUN_FILES.args)) ? trainedSeconds(readRun(out)) : 0;
 }
 
 function valueAfter(options: readonly string[], option: string): string | undefined {

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { exportOnnx, type Precision, type QuantizeReport } from "@vitrail/jit";
 import type { Preprocess } from "@vitrail/layers";
-import { calibrationPhotos } from "../calibration.ts";
+import { asksForPhotos, calibrationPhotos } from "../calibration.ts";
 import { print, say } from "../io.ts";
 import { openModel } from "../open-model.ts";
 import { plain, UserError } from "../user-error.ts";
@@ -69,9 +69,8 @@ export async function exportModel(name: string, options: ExportCommand): Promise
       validation: held ? photos.validation : photos?.calibration,
       metadata: metadataOf(architecture, preprocess, labels),
       onNote,
-    }).catch((error: Error & { code?: string }) => {
-      const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
-      throw lacks ? new UserError(`${error.message}: give a folder of photos with --calibrate DIR`) : error;
+    }).catch((error: Error) => {
+      throw asksForPhotos(error, calibrate);
     });
     const sizes = await Promise.all([files.model, files.weights].map(async (f) => (f ? (await stat(f)).size : 0)));
     const row: ExportRow = {

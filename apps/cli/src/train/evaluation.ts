@@ -2,7 +2,7 @@
 import { createLoader } from "@vitrail/data";
 import { type Precision, type Quantized, quantize } from "@vitrail/jit";
 import { type ClassReport, type Evaluation, evaluate, fitTemperature, mostConfused } from "@vitrail/train";
-import { calibrationPhotos } from "../calibration.ts";
+import { asksForPhotos, calibrationPhotos } from "../calibration.ts";
 import type { EvalCommand } from "../commands/eval.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { type OpenedModel, openModel } from "../open-model.ts";
@@ -96,15 +96,14 @@ async function rounded(
   const photos = calibrate === undefined ? undefined : await calibrationPhotos(calibrate, preprocess, onNote);
   const calibration = photos && [...photos.calibration, ...photos.validation]; // the data is what judges
   return quantize(model, { ...engine, input: [null, height, width, 3], precision, calibration, onNote }).catch(
-    (error: Error & { code?: string }) => {
-      const lacks = error.code === "bad-input" && /calibration/.test(error.message) && calibrate === undefined;
-      throw lacks ? new UserError(`${error.message}: give a folder of photos with --calibrate DIR`) : error;
+    (error: Error) => {
+      throw asksForPhotos(error, calibrate);
     },
   );
 }
 
 /** Of ViTs, a batch is some hundred MB. */
-const batchFor = (side: number): number => (side >= 160 ? 16 : 64);
+export const batchFor = (side: number): number => (side >= 160 ? 16 : 64);
 /** Logits that are kept to fit a temperature: 400 MB. */
 const MOST_LOGITS = 1e8;
 

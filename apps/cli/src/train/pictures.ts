@@ -123,7 +123,8 @@ export function sayPassedOver({ skipped }: Dataset, onNote: (line: string) => vo
   if (skipped.length > MOST) onNote(`… and ${skipped.length - MOST} more, passed over`);
 }
 
-function splitNamed({ splits }: Dataset, names: readonly string[], where: string): Split {
+/** The first of these splits that the data has. */
+export function splitNamed({ splits }: Dataset, names: readonly string[], where: string): Split {
   for (const name of names) {
     const found = splits.get(name);
     if (found) return found;

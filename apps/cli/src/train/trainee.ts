@@ -1,5 +1,4 @@
 /** The model of a training run: built, with its weights, for the classes of the data. */
-import { openWeights } from "@vitrail/hub";
 import {
   createModel,
   type ImageModel,
@@ -10,9 +9,8 @@ import {
 } from "@vitrail/layers";
 import { loadHybrid } from "@vitrail/vit";
 import { boxNamed } from "../box.ts";
-import { fetching } from "../fetching.ts";
-import { checkpointNames, isRepo, modelNamed, publishedNamed } from "../models-table.ts";
-import { openNamed, userError } from "../open-model.ts";
+import { isRepo, modelNamed, publishedNamed } from "../models-table.ts";
+import { openFrom, openNamed, userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Recipe } from "./recipe.ts";
 
@@ -132,34 +130,29 @@ async function fromBackbone(
   if (!("backbone" in (own.config as object))) throw new UserError(`backbone_weights: ${own.name} has no backbone`);
   if (weights !== "none")
     throw new UserError(`backbone_weights: ${weights} holds the backbone as well; leave one of them out`);
-  const fetched = fetching({ offline }, checkpointNames());
+  const opened = await openFrom(source, offline);
   try {
-    const opened = await openWeights(source, fetched);
-    try {
-      const trainee = fromSpec(own, recipe);
-      const { spec } = trainee;
-      onNote(`${spec.name}: the backbone is from ${opened.id}, the rest starts from random weights`);
-      return {
-        ...trainee,
-        backbone: opened.id,
-        // What the backbone learned from was normalised so.
-        preprocess: preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe),
-        build: ({ length }: readonly string[], resolved: Pick<Recipe, "seed" | "drop" | "drop_path">) =>
-          userError(() =>
-            loadHybrid(
-              withDrops(spec, resolved) as never,
-              { backbone: opened.tensors },
-              { numClasses: length, seed: resolved.seed },
-            ),
+    const trainee = fromSpec(own, recipe);
+    const { spec } = trainee;
+    onNote(`${spec.name}: the backbone is from ${opened.id}, the rest starts from random weights`);
+    return {
+      ...trainee,
+      backbone: opened.id,
+      // What the backbone learned from was normalised so.
+      preprocess: preprocessOf(opened.config?.preprocess ?? spec.preprocess, spec, recipe),
+      build: ({ length }: readonly string[], resolved: Pick<Recipe, "seed" | "drop" | "drop_path">) =>
+        userError(() =>
+          loadHybrid(
+            withDrops(spec, resolved) as never,
+            { backbone: opened.tensors },
+            { numClasses: length, seed: resolved.seed },
           ),
-        close: () => opened.close(),
-      };
-    } catch (error) {
-      opened.close();
-      throw error;
-    }
-  } finally {
-    fetched.done();
+        ),
+      close: () => opened.close(),
+    };
+  } catch (error) {
+    opened.close();
+    throw error;
   }
 }
 

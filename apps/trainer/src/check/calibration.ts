@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { limit, openDataset, pictureFile } from "@vitrail/data";
+import { splitNamed } from "../../../cli/src/train/pictures.ts";
 
 /** As many as `--calibrate` takes. */
 const PICTURES = 256;
@@ -10,9 +11,7 @@ const PICTURES = 256;
 export async function writeCalibration(data: string, folder: string): Promise<void> {
   const dataset = await openDataset(data);
   try {
-    const train = dataset.splits.get("train");
-    if (!train) throw new Error(`${data}: expected a split train, found ${[...dataset.splits.keys()].join(", ")}`);
-    const some = limit(train, PICTURES, 0);
+    const some = limit(splitNamed(dataset, ["train"], data), PICTURES, 0);
     mkdirSync(folder, { recursive: true });
     for (let i = 0; i < some.length; i++) {
       const { bytes, kind } = await pictureFile(await some.source(i));

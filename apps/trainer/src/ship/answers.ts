@@ -3,6 +3,7 @@ import { createLoader, type Split } from "@vitrail/data";
 import type { EngineOptions } from "@vitrail/jit";
 import type { ImageModel, Preprocess } from "@vitrail/layers";
 import { evaluate } from "@vitrail/train";
+import { batchFor } from "../../../cli/src/train/evaluation.ts";
 
 export interface Answers {
   /** [images, classes] */
@@ -32,7 +33,7 @@ export async function answersOf(
   const loader = createLoader({
     split,
     transform: { kind: "eval", preprocess },
-    batchSize: preprocess.inputSize[1] >= 160 ? 16 : 64,
+    batchSize: batchFor(preprocess.inputSize[1]),
     onBad: "skip",
     threads,
   });

@@ -7,6 +7,7 @@ import { hostTensors, wilsonInterval } from "@vitrail/jit";
 import { summarize } from "@vitrail/layers";
 import { type ClassifierReport, classifierMetrics, fitTemperature } from "@vitrail/train";
 import { openModel } from "../../../cli/src/open-model.ts";
+import { splitNamed } from "../../../cli/src/train/pictures.ts";
 import { share } from "../recipe-file.ts";
 import { type Answers, answersOf, rowsOf } from "./answers.ts";
 import type { DataSet } from "./data-sets.ts";
@@ -74,8 +75,7 @@ export async function measure(
     if (heldOut.classes.join() !== labels.join()) {
       throw new Error(`${data}: expected the classes ${labels.join(", ")}, found ${heldOut.classes.join(", ")}`);
     }
-    const split = dataset.splits.get("test");
-    if (!split) throw new Error(`${data}: expected a split test, found ${[...dataset.splits.keys()].join(", ")}`);
+    const split = splitNamed(dataset, ["test"], data);
     const asked = { model, preprocess };
     const ask = async (what: string, of: typeof split) => {
       onNote(`${what}: ${of.length} pictures`);

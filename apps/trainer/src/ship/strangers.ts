@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openDataset, type Split } from "@vitrail/data";
+import { splitNamed } from "../../../cli/src/train/pictures.ts";
 import { type DataSet, dataSets } from "./data-sets.ts";
 
 export interface Strangers {
@@ -20,13 +21,10 @@ export async function strangersTo(set: DataSet, shared: string): Promise<Strange
   const found: Strangers[] = [];
   for (const other of dataSets.filter(({ name }) => name !== set.name)) {
     const dataset = await openDataset(there(other.folder));
-    const test = dataset.splits.get("test");
-    if (!test)
-      throw new Error(`${other.folder}: expected a split test, found ${[...dataset.splits.keys()].join(", ")}`);
     found.push({
       name: other.name,
       title: `test images of ${other.title}`,
-      split: unlabelled(test),
+      split: unlabelled(splitNamed(dataset, ["test"], other.folder)),
       dispose: () => dataset.dispose(),
     });
   }

@@ -37,17 +37,10 @@ export interface Family {
   readonly transfer: Settings;
 }
 
-/** Shifts by up to an eighth and flips: all that every network of 32 pixels gets. */
-const AUGMENT = {
-  train_crop_mode: "pad",
-  crop_padding: 4,
-  hflip: 0.5,
-  color_jitter: 0,
-  aa: "none",
-  mixup: 0,
-  cutmix: 0,
-};
-const SMALL = { img_size: 32, smoothing: 0, ...AUGMENT };
+/** Flips, and beside them each its crops: all that any network gets. */
+const PLAIN = { hflip: 0.5, color_jitter: 0, aa: "none", mixup: 0, cutmix: 0, smoothing: 0 };
+/** Shifts by up to an eighth. */
+const SMALL = { img_size: 32, train_crop_mode: "pad", crop_padding: 4, ...PLAIN };
 const MOMENTUM = { opt: "sgd", momentum: 0.9, weight_decay: 5e-4, warmup_lr: 1e-3 };
 const ADAM = { opt: "adamw", weight_decay: 0.05, clip_grad: 1, warmup_lr: 1e-5 };
 
@@ -98,11 +91,8 @@ export const FAMILIES: readonly Family[] = [
     model: "vit_tiny_patch16_224",
     hub: "../shared/hub/timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
     settings: {
-      img_size: 64,
-      crop_pct: 1,
-      mode: "full",
-      ...{ train_crop_mode: "rrc", scale: [0.5, 1], hflip: 0.5, color_jitter: 0, aa: "none", mixup: 0, cutmix: 0 },
-      ...{ smoothing: 0, drop_path: 0, layer_decay: 0.75 },
+      ...{ img_size: 64, crop_pct: 1, train_crop_mode: "rrc", scale: [0.5, 1], ...PLAIN },
+      ...{ drop_path: 0, layer_decay: 0.75 },
       ...ADAM,
     },
     scratch: {},

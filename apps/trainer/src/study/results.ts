@@ -1,6 +1,8 @@
 /** What the runs gave. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { RECORD_FILES } from "@vitrail/train";
+import { readRun, trainedSeconds } from "../run-folder.ts";
 import type { Run } from "./plan.ts";
 
 /** One finished run. */
@@ -13,15 +15,14 @@ export interface Result extends Pick<Run, "name" | "family" | "kind" | "fraction
 }
 
 /** Whether a run has ended. */
-export const isDone = (folder: string): boolean => existsSync(join(folder, "evaluation.json"));
+export const isDone = (folder: string): boolean => existsSync(join(folder, RECORD_FILES.evaluation));
 
 /** Reads a finished run. */
 export function resultOf({ name, family, kind, fraction, seed, epochs, images }: Run, folder: string): Result {
-  const read = (file: string) => readFileSync(join(folder, file), "utf8");
-  const { top1, images: judged } = JSON.parse(read("evaluation.json")) as { top1: number; images: number };
-  const timing = read("timing.jsonl").trimEnd().split("\n");
-  const seconds = timing.reduce((sum, line) => sum + (JSON.parse(line) as { seconds: number }).seconds, 0);
-  return { name, family, kind, fraction, seed, epochs, images, top1, judged, seconds: Math.round(seconds) };
+  const run = readRun(folder);
+  const { top1, images: judged } = run.validation as NonNullable<typeof run.validation>;
+  const seconds = Math.round(trainedSeconds(run));
+  return { name, family, kind, fraction, seed, epochs, images, top1, judged, seconds };
 }
 
 /** What is known of one network, kind and fraction: over its seeds. */

@@ -139,8 +139,8 @@ async function int8(
   const ranges = await observeRanges(graph, values, calibration, (g) => openGraph(g, options));
   const plan: Int8Plan = byRows({ layers: modes, ranges, mostWeight: MOST_WEIGHT }, named);
   const wanted = (await answersOf(reference, calibration, options)).top;
-  const agrees = async (tried: Int8Plan) => {
-    const { top } = await answersOf(toInt8(graph, tried), calibration, options);
+  const agrees = async (candidate: Int8Plan) => {
+    const { top } = await answersOf(toInt8(graph, candidate), calibration, options);
     return agreementOf(wanted, top).share >= agreement;
   };
   if (agreement <= 0 || (await agrees(plan))) return resultOf(graph, plan, keep);
@@ -149,9 +149,15 @@ async function int8(
   const sensitivity = order.map(({ name }) => name);
   // Row by row costs a little time, fp32 all that eight bits save: so first the one, for as few layers as will do.
   const whole = order.filter(({ node }) => node.op !== "Conv" && plan.layers.get(node) !== "rows");
-  const rows = await fewest(whole.length, (n) => agrees(byRows(plan, whole.slice(0, n))));
+  const tried = new Map([[0, false]]); // a session and all inputs each: none is asked twice
+  const rowsAgree = async (n: number): Promise<boolean> => {
+    const answer = tried.get(n) ?? (await agrees(byRows(plan, whole.slice(0, n))));
+    tried.set(n, answer);
+    return answer;
+  };
+  const rows = await fewest(whole.length, rowsAgree);
   const rowed = byRows(plan, whole.slice(0, rows));
-  if (await agrees(rowed)) return { ...resultOf(graph, rowed, keep), sensitivity };
+  if (await rowsAgree(rows)) return { ...resultOf(graph, rowed, keep), sensitivity };
   const count = await fewest(layers.length, (n) => agrees(without(rowed, order.slice(0, n))));
   const kept = order.slice(0, count);
   return { ...resultOf(graph, without(rowed, kept), [...keep, ...kept.map(({ name }) => name)]), sensitivity };
