@@ -218,6 +218,14 @@ describe("vitrail train", () => {
       const alone = await vitrail("train", ...args, "--out", "autodidact");
       const losses = [taught, alone].map((one) => (events(one)[2] as { train: { loss: number } }).train.loss);
       expect(losses[0]).toBeGreaterThan(losses[1] as number); // the teacher's opinion counts as well
+      const once = ["--set", "kd_weights=vit", "--set", "kd_precompute=true"];
+      const heard = await vitrail("train", ...args, ...once, "--set", "no_aug=true", "--out", "heard");
+      expect(heard.status, heard.stderr).toBe(0);
+      const asked = await vitrail("train", ...args, ...once.slice(0, 2), "--set", "no_aug=true", "--out", "asked");
+      const [a, b] = [heard, asked].map((one) => (events(one)[2] as { train: { loss: number } }).train.loss);
+      expect(a).toBeCloseTo(b as number, 3); // the same pictures, whether whole or as the student sees them
+      const mixed = await vitrail("train", ...args, ...once, "--set", "mixup=0.2", "--out", "mixed");
+      expect([mixed.status, mixed.stderr]).toEqual([1, expect.stringMatching(/^error: kd_precompute: .*mixup/m)]);
       const other = await vitrail("train", ...args, "--data", "three", "--set", "kd_weights=vit", "--out", "misled");
       expect([other.status, other.stderr]).toEqual([
         1,

@@ -22,7 +22,17 @@ export {
   featuresOf,
 } from "./fit/features.ts";
 export { fit } from "./fit/fit.ts";
-export type { FitCallbacks, FitOptions, FitResult, Keeper, Saved, StepReport, Teacher } from "./fit/options.ts";
+export type {
+  AskedTeacher,
+  FitCallbacks,
+  FitOptions,
+  FitResult,
+  HeardTeacher,
+  Keeper,
+  Saved,
+  StepReport,
+  Teacher,
+} from "./fit/options.ts";
 export type { EpochReport, EpochSums, Progress } from "./fit/progress.ts";
 export { assignWeights, type Values, weightsOf } from "./fit/weights.ts";
 export { type BinaryCrossEntropyOptions, binaryCrossEntropy } from "./losses/binary-cross-entropy.ts";

@@ -112,6 +112,7 @@ export const SETTINGS = {
   kd_weights: text(),
   kd_distill_type: choice("soft", "hard"),
   kd_temperature: number(0),
+  kd_precompute: flag(),
   task_loss_weight: number(0),
   distill_loss_weight: number(0),
   // when it ends, and what counts
@@ -122,6 +123,10 @@ export const SETTINGS = {
 
 /** Settings that were given, by name. */
 export type Recipe = { readonly [Name in keyof typeof SETTINGS]?: ValueOf<(typeof SETTINGS)[Name]> };
+
+/** Whether images of a batch are mixed, and targets with them. */
+export const isMixed = ({ mixup = 0, cutmix = 0, cutmix_minmax }: Recipe): boolean =>
+  mixup > 0 || cutmix > 0 || cutmix_minmax !== undefined;
 
 /** What a recipe says for people. */
 const LAB_BOOK = ["title", "paper", "command", "data", "expected", "obtained", "notes"];

@@ -36,7 +36,7 @@ import {
 import { userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Pictures } from "./pictures.ts";
-import type { Recipe } from "./recipe.ts";
+import { isMixed, type Recipe } from "./recipe.ts";
 import { openTeacher } from "./teacher.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -111,15 +111,31 @@ export async function openSession(
       cache: recipe.cache ?? false,
     });
     const train = () => loader(trainLoader(recipe, preprocess, pictures));
-    const teacher = await openTeacher(recipe, preprocess, classes, offline);
-    if (teacher) others.push(teacher.model);
-    const shared = { ...common(recipe), ...(teacher ? { teacher } : {}) };
+    const everyPicture = (look: Preprocess) =>
+      loader({
+        split: pictures.train,
+        transform: { kind: "eval", preprocess: look },
+        batchSize: validation.batchSize,
+        numClasses: classes.length,
+      });
+    const teacher = await openTeacher(recipe, {
+      student: preprocess,
+      classes,
+      offline,
+      answers: (model, look) =>
+        extractFeatures(model, everyPicture(look), {
+          ...engine,
+          onProgress: (done) => onFeatures(done, pictures.train.length),
+        }),
+    });
+    if (teacher) others.push(teacher);
+    const shared = { ...common(recipe), ...(teacher && { teacher: teacher.teacher }) };
     if (recipe.mode === "linear") {
       const probe = await openProbe(
         recipe,
         model,
         spec.head,
-        { train, validation, pictures, preprocess, loader },
+        { train, validation, pictures, everyPicture: () => everyPicture(preprocess) },
         engine,
         onFeatures,
       );
@@ -191,10 +207,6 @@ function common(recipe: Resolved): Omit<Session["fit"], "model" | "data" | "epoc
     ...(val_interval === undefined ? {} : { validateEvery: val_interval }),
   };
 }
-
-/** Whether images of a batch are mixed, and targets with them. */
-const isMixed = ({ mixup = 0, cutmix = 0, cutmix_minmax }: Recipe): boolean =>
-  mixup > 0 || cutmix > 0 || cutmix_minmax !== undefined;
 
 function lossOf(recipe: Recipe): Loss {
   const smoothing = isMixed(recipe) ? 0 : (recipe.smoothing ?? 0); // mixed targets bring their own
@@ -337,8 +349,8 @@ interface ProbeParts {
   readonly train: () => Loader;
   readonly validation: Loader;
   readonly pictures: Pictures;
-  readonly preprocess: Preprocess;
-  readonly loader: (options: Parameters<typeof createLoader>[0]) => Loader;
+  /** The training pictures, without augmentation. */
+  readonly everyPicture: () => Loader;
 }
 
 /**
@@ -349,7 +361,7 @@ async function openProbe(
   recipe: Resolved,
   model: ImageModel,
   head: string,
-  { train, validation, pictures, preprocess, loader }: ProbeParts,
+  { train, validation, pictures, everyPicture }: ProbeParts,
   engine: Pick<FitOptions, "engine">,
   onFeatures: OnFeatures,
 ) {
@@ -364,14 +376,8 @@ async function openProbe(
   const others: { dispose(): unknown }[] = [];
   let source: BatchSource;
   if (recipe.no_aug) {
-    const each = loader({
-      split: pictures.train,
-      transform: { kind: "eval", preprocess },
-      batchSize: validation.batchSize,
-      numClasses: pictures.classes.length,
-    });
     const onProgress = (done: number) => onFeatures(pictures.val.length + done, total);
-    const features = await extractFeatures(extractor, each, { ...engine, onProgress });
+    const features = await extractFeatures(extractor, everyPicture(), { ...engine, onProgress });
     source = featureBatches(features, { batchSize: recipe.batch_size, shuffle: true, seed: recipe.seed });
   } else {
     const fresh = await featuresOf(extractor, train(), engine);

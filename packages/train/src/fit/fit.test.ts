@@ -11,6 +11,7 @@ import { openRun, RUN_FILES } from "../run/folder.ts";
 import { cosineSchedule } from "../schedules/cosine.ts";
 import { smallResNet, smallViT, stripes } from "../testing.ts";
 import { evaluate } from "./evaluate.ts";
+import { extractFeatures } from "./features.ts";
 import { fit } from "./fit.ts";
 import type { FitOptions, Keeper, StepReport } from "./options.ts";
 import type { EpochReport } from "./progress.ts";
@@ -113,6 +114,17 @@ describe("fit", () => {
     };
     await learn({ epochs: 1, teacher: { model: larger, imageSize: [12, 14] } });
     expect([...seen]).toEqual(["12,14,3"]); // enlarged for it
+
+    // pictures that always look the same are answered alike, whether the teacher is asked once or each time
+    const answers = await extractFeatures(teacher, stripes(22, { shuffle: false }));
+    const heard = await learn({ teacher: { answers, temperature: 2, taskLossWeight: 0 } });
+    heard.forEach(({ train }, i) => {
+      expect(train.loss).toBeCloseTo(taught[i]?.train.loss as number, 4);
+    });
+    const some = { length: answers.length, values: answers.values.subarray(2 * answers.length) };
+    await expect(learn({ teacher: { answers: some } })).rejects.toThrow(
+      /expected a teacher's answers to \d+ images, found \d+/,
+    );
     teacher.dispose();
   });
 

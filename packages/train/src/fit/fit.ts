@@ -144,7 +144,7 @@ class Run {
         lr,
         ...(clipNorm === undefined ? {} : { clipNorm }),
         ...(accumulate > 1 ? { part: { index, count } } : {}),
-        ...(this.teacher ? { extras: { teacher: await this.teacher.logits(given.images) } } : {}),
+        ...(this.teacher ? { extras: { teacher: await this.teacher.logits(given) } } : {}),
       });
       batch++;
       sums = { ...added(sums, given, logits), loss: sums.loss + loss, gradNorm: sums.gradNorm + gradNorm };

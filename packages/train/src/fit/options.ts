@@ -8,6 +8,7 @@ import type { LrPlan } from "../schedules/create.ts";
 import type { Schedule } from "../schedules/schedule.ts";
 import type { BatchSource } from "./data.ts";
 import { TrainError } from "./errors.ts";
+import type { Features } from "./features.ts";
 import type { EpochReport, Progress } from "./progress.ts";
 import type { Values } from "./weights.ts";
 
@@ -60,8 +61,11 @@ export interface Keeper {
   loadBest(): Promise<Values | undefined>;
 }
 
-/** A model that helps another to learn. */
-export interface Teacher extends TeacherOptions {
+/** A model that helps another to learn: asked about each batch, or asked once about each image. */
+export type Teacher = TeacherOptions & (AskedTeacher | HeardTeacher);
+
+/** A teacher that sees what the student sees, each time. */
+export interface AskedTeacher {
   readonly model: Trainable;
   /** Height and width of the images that the teacher takes. Default: the student's; others are resized bilinearly. */
   readonly imageSize?: readonly [height: number, width: number] | undefined;
@@ -70,6 +74,15 @@ export interface Teacher extends TeacherOptions {
     readonly student: { readonly mean: readonly number[]; readonly std: readonly number[] };
     readonly teacher: { readonly mean: readonly number[]; readonly std: readonly number[] };
   };
+}
+
+/**
+ * A teacher that has said already what it makes of each image, however the student sees it: as in
+ * "A Fast Knowledge Distillation Framework for Visual Recognition", https://arxiv.org/abs/2112.01528, with one look at an image.
+ */
+export interface HeardTeacher {
+  /** Logits: `extractFeatures(teacher, images)`, of the images that the student learns from, in their order. */
+  readonly answers: Pick<Features, "length" | "values">;
 }
 
 /** Settings of {@link fit}. */

@@ -1,20 +1,56 @@
 /** What a teacher says of the batches that a student learns from. */
 import { type Compiled, compile, type EngineOptions } from "@vitrail/jit";
 import { resizeBilinear, type Tensor4D } from "@vitrail/tensor";
-import type { BatchSource } from "./data.ts";
-import type { Teacher } from "./options.ts";
+import type { Batch, BatchSource } from "./data.ts";
+import { TrainError } from "./errors.ts";
+import type { AskedTeacher, HeardTeacher, Teacher } from "./options.ts";
 
 export interface TeacherRunner {
   /** Length of an answer. */
   readonly classes: number;
-  /** [size, …shape] images as the student sees them -> [size, classes] logits. */
-  logits(images: Float32Array): Promise<Float32Array>;
+  /** [size, classes] logits for a batch as the student sees it. */
+  logits(batch: Batch): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/** Compiles the teacher for batches of the student's data. */
+/**
+ * Readies a teacher for batches of the student's data.
+ * @throws TrainError "bad-option" where its answers are of other images
+ */
 export async function openTeacher(
-  { model, imageSize, normalisation }: Teacher,
+  teacher: Teacher,
+  source: BatchSource,
+  engine: EngineOptions,
+): Promise<TeacherRunner> {
+  return "answers" in teacher ? heard(teacher, source) : asked(teacher, source, engine);
+}
+
+function heard({ answers: { length, values } }: HeardTeacher, source: BatchSource): TeacherRunner {
+  if (values.length !== source.length * length) {
+    throw new TrainError(
+      "bad-option",
+      `expected a teacher's answers to ${source.length} images, found ${values.length / length}`,
+    );
+  }
+  if (source.targetClasses !== undefined) {
+    throw new TrainError("bad-option", "a teacher's answers are to whole images, Mixup and CutMix mix them");
+  }
+  return {
+    classes: length,
+    async logits({ indices }) {
+      const out = new Float32Array(indices.length * length);
+      indices.forEach((index, i) => {
+        out.set(values.subarray(index * length, (index + 1) * length), i * length);
+      });
+      return out;
+    },
+    async dispose() {},
+  };
+}
+
+/** Compiles the teacher. */
+async function asked(
+  { model, imageSize, normalisation }: AskedTeacher,
   { batchSize, shape }: BatchSource,
   engine: EngineOptions,
 ): Promise<TeacherRunner> {
@@ -26,7 +62,7 @@ export async function openTeacher(
   try {
     const classes =
       (await compiled.run(new Float32Array(batchSize * shape.reduce((a, b) => a * b)))).length / batchSize;
-    return { classes, logits: (images) => compiled.run(seenBy(images)), dispose: () => compiled.dispose() };
+    return { classes, logits: ({ images }) => compiled.run(seenBy(images)), dispose: () => compiled.dispose() };
   } catch (error) {
     await compiled.dispose();
     throw error;
@@ -34,7 +70,7 @@ export async function openTeacher(
 }
 
 /** From one mean and deviation to another: a factor and a sum for each channel. */
-function renormaliser({ student, teacher }: NonNullable<Teacher["normalisation"]>) {
+function renormaliser({ student, teacher }: NonNullable<AskedTeacher["normalisation"]>) {
   const channels = student.mean.length;
   const at = (values: readonly number[], c: number) => values[c] as number;
   const scale = student.mean.map((_, c) => at(student.std, c) / at(teacher.std, c));
