@@ -16,8 +16,15 @@ export { type Batches, type QuantizeOptions, quantize } from "./compress/quantiz
 export { type Precision, Quantized, type QuantizeReport } from "./compress/quantized.ts";
 export { JitError, type JitErrorCode } from "./errors.ts";
 export type { DType } from "./ir.ts";
-export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
-export { warmUp } from "./runtime/engine.ts";
+export {
+  type EngineAttempt,
+  type EngineName,
+  type EngineOptions,
+  type EngineReport,
+  engineTitle,
+  type ProviderName,
+  warmUp,
+} from "./runtime/engine.ts";
 export {
   type CompiledStep,
   compileStep,

@@ -17,8 +17,15 @@ export { type Precision, Quantized, type QuantizeReport } from "./compress/quant
 export { JitError, type JitErrorCode } from "./errors.ts";
 export { type ExportedFiles, type ExportOptions, exportOnnx } from "./export.ts";
 export type { DType } from "./ir.ts";
-export type { EngineAttempt, EngineName, EngineOptions, EngineReport, ProviderName } from "./runtime/engine.ts";
-export { warmUp } from "./runtime/engine.ts";
+export {
+  type EngineAttempt,
+  type EngineName,
+  type EngineOptions,
+  type EngineReport,
+  engineTitle,
+  type ProviderName,
+  warmUp,
+} from "./runtime/engine.ts";
 export {
   type CompiledStep,
   compileStep,

@@ -1,4 +1,4 @@
-import type { EngineName, EngineReport, Precision } from "@vitrail/jit";
+import { type EngineName, type EngineReport, engineTitle, type Precision } from "@vitrail/jit";
 import { print, say, table } from "../io.ts";
 import { type Measured, measure } from "../measure.ts";
 import { plain } from "../user-error.ts";
@@ -45,10 +45,9 @@ export async function benchmark(options: BenchmarkCommand): Promise<number> {
 }
 
 function show(row: BenchmarkRow): void {
-  const on = row.provider ? `${row.engine} (${row.provider})` : row.engine;
   const rows = [
     ["model", `${row.model}, ${row.precision}, ${row.mode}, batch ${row.batch}`],
-    ["engine", on],
+    ["engine", engineTitle(row)],
     ["images a second", row.imagesPerSecond.toFixed(1)],
     ["milliseconds", `${row.msP50.toFixed(1)} median, ${row.msP95.toFixed(1)} at 95 %, of ${row.runs} runs`],
     ["GFLOP/s", row.gflops.toFixed(1)],

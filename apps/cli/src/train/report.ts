@@ -1,5 +1,6 @@
 /** What a training run says while it goes: lines and a bar for people, one JSON document a line for programs. */
 
+import { engineTitle } from "@vitrail/jit";
 import type { Conclusion, EpochReport, FitCallbacks, Progress, StepReport } from "@vitrail/train";
 import { colorsFor, print, say } from "../io.ts";
 import { plain } from "../user-error.ts";
@@ -77,9 +78,7 @@ export async function createReporter({
           updates: progress.updates,
         });
       const where = progress.updates > 0 ? `, going on after update ${progress.updates} of ${updates}` : "";
-      bar.aside(() =>
-        say(`steps by ${engine.engine}${engine.provider ? ` (${engine.provider})` : ""}: ${engine.reason}${where}`),
-      );
+      bar.aside(() => say(`steps by ${engineTitle(engine)}: ${engine.reason}${where}`));
     },
     step({ epoch, batch, batches, updates: done, loss, lr, top1, imagesPerSecond }) {
       const perUpdate = (performance.now() - begun) / (done - first);

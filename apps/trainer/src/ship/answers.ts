@@ -1,6 +1,6 @@
 /** A model's answers to pictures. */
 import { createLoader, type Split } from "@vitrail/data";
-import type { EngineOptions } from "@vitrail/jit";
+import { type EngineOptions, engineTitle } from "@vitrail/jit";
 import type { ImageModel, Preprocess } from "@vitrail/layers";
 import { evaluate } from "@vitrail/train";
 import { batchFor } from "../../../cli/src/train/evaluation.ts";
@@ -49,8 +49,7 @@ export async function answersOf(
       },
       onProgress,
     });
-    const by = report.provider ? `${report.engine} (${report.provider})` : report.engine;
-    return { logits: logits.slice(0, labels.length * classes), labels, classes, engine: by };
+    return { logits: logits.slice(0, labels.length * classes), labels, classes, engine: engineTitle(report) };
   } finally {
     await loader.dispose();
   }

@@ -45,6 +45,15 @@ export interface EngineReport {
   readonly tried: readonly EngineAttempt[];
 }
 
+/** An engine for a line of text: "ort (cuda)"; without a provider, "tfjs". */
+export const engineTitle = ({
+  engine,
+  provider,
+}: {
+  readonly engine: string;
+  readonly provider?: string | null | undefined;
+}): string => (provider ? `${engine} (${provider})` : engine);
+
 const firstLine = (error: unknown): string => String((error as Error)?.message ?? error).split("\n", 1)[0] as string;
 
 /** A session of a graph on the engine that was chosen for it; no client where that is eager tfjs. */

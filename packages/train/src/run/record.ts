@@ -1,6 +1,6 @@
 /** What a run writes down for people: events for TensorBoard and the clock while it goes, its judgement and a card at the end. */
 import { appendFileSync } from "node:fs";
-import type { EngineOptions } from "@vitrail/jit";
+import { type EngineOptions, engineTitle } from "@vitrail/jit";
 import type { BatchSource } from "../fit/data.ts";
 import { type EvaluateOptions, type Evaluation, evaluate } from "../fit/evaluate.ts";
 import type { FitCallbacks } from "../fit/options.ts";
@@ -46,7 +46,7 @@ export function recordRun(
   let engine: string | undefined;
   return {
     onStart({ progress, engine: report }) {
-      engine = report.provider ? `${report.engine} (${report.provider})` : report.engine;
+      engine = engineTitle(report);
       events = openEventFile(path, { lastStep: progress.updates });
       began = performance.now();
     },
