@@ -101,6 +101,26 @@ describe("vitrail train --resume", () => {
     expect(bits("stopped")).toEqual(bits("whole"));
   });
 
+  test.skipIf(process.platform === "win32")(
+    "a second Ctrl-C ends at once, in silence, and loses only the step",
+    async () => {
+      const sent = new Set<string>();
+      const once = (child: ChildProcess, why: string) => {
+        if (!sent.has(why)) child.kill("SIGINT");
+        sent.add(why);
+      };
+      const result = await spawned([...settings, "--out", "twice"], (said, child) => {
+        if (/^epoch 2\/10/m.test(said)) once(child, "after an epoch");
+        if (/once more ends at once$/m.test(said)) once(child, "while it stops");
+      });
+      expect([...sent]).toHaveLength(2);
+      expect(result.stderr.trimEnd()).toMatch(/once more ends at once(\nstopped in epoch .*)?$/); // as fast as it may be
+      const rest = await vitrail("train", "--resume", "--out", "twice");
+      expect(rest.status, rest.stderr).toBe(0);
+      expect(bits("twice")).toEqual(bits("whole"));
+    },
+  );
+
   // a transformer, with all that is picked for it: stochastic depth, mixed pictures, RandAugment
   test.each(["full", "linear", "lora"])(
     "holds for --mode %s, whatever part of the model its state is of",

@@ -294,12 +294,19 @@ async function pictureOf(split: Split, index: number) {
   };
 }
 
-/** Ctrl-C and a polite kill: told once, then as usual. */
+/**
+ * Ctrl-C and a polite kill: told once; the second time the system's own way, at once: to exit in order would wait for threads that
+ * compute, and those of ONNX Runtime abort where they are torn down.
+ */
 function onInterrupt(stop: () => void): () => void {
   const signals = ["SIGINT", "SIGTERM"] as const;
   let asked = false;
-  const listener = () => {
-    if (asked) process.exit(130);
+  const listener = (signal: NodeJS.Signals) => {
+    if (asked) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+      return;
+    }
     asked = true;
     stop();
   };
