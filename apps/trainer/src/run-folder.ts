@@ -43,6 +43,8 @@ export interface Run {
   readonly args: Args;
   readonly history: readonly EpochReport[];
   readonly timing: readonly Timing[];
+  /** Where data and weights lay when it was started last, by the setting that names them. */
+  readonly places: Readonly<Record<string, unknown>>;
   /** Of the best weights, by the validation pictures: evaluation.json. Undefined while the run goes on. */
   readonly validation: { readonly images: number; readonly top1: number } | undefined;
 }
@@ -57,6 +59,9 @@ export function readRun(folder: string): Run {
     args: parse(text(RUN_FILES.args)) as Args,
     history: lines<EpochReport>(RUN_FILES.metrics),
     timing: lines<Timing>(RECORD_FILES.timing),
+    places: existsSync(join(folder, RUN_FILES.environment))
+      ? (JSON.parse(text(RUN_FILES.environment)).at(-1) ?? {})
+      : {},
     validation: existsSync(join(folder, RECORD_FILES.evaluation))
       ? JSON.parse(text(RECORD_FILES.evaluation))
       : undefined,

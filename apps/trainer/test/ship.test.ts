@@ -51,6 +51,8 @@ beforeAll(async () => {
       recipe: { ...recipe, kd_weights: join(work, "teacher") },
       pictures: { ...had, left_out: { train: [], val: [] } },
     }),
+    "teacher/args.yaml": stringify({ recipe: { ...recipe, model: "vit", weights: "/hub/vit.tag" } }),
+    "run/environment.json": JSON.stringify([{}, { kd_weights: join(work, "teacher") }]),
     "run/config.json": JSON.stringify({ architecture: "resnet20_cifar" }),
     "run/metrics.jsonl": [epoch(1, 0.25, true), epoch(2, 0.5, true)].map((one) => `${JSON.stringify(one)}\n`).join(""),
     "run/evaluation.json": JSON.stringify({ images: 6, top1: 0.5 }),
@@ -86,6 +88,7 @@ describe("a run's recipe", () => {
     const source = openSource(openRecipe(join(work, "told.yaml")), join(work, "run"));
     expect(source.obtained).toEqual(entry);
     expect(source.settings).toMatchObject({ weights: "none", kd_weights: "runs/teacher" });
+    expect(source.models).toEqual({ kd_weights: "vit from vit.tag" });
     expect(runReport(source, 12)).toMatchObject({ command: "npm run trainer -- told --seed 7", trained_on: 12 });
     expect(() => openRecipe("nothing")).toThrow(/expected a recipe .* found nothing/);
   });
@@ -213,15 +216,24 @@ test("a card states what is measured, where other programs look for it", () => {
       std: [0.2],
     },
   };
-  const run = { recipe: "r", command: "c", settings: { weights: "none", lr: 0.1 }, trained_on: 49_000, ...entry };
-  const card = cardOf({
-    set: dataSetOf("@vitrail/weights-cifar10"),
-    report: { data: "cifar10", measured, run },
-    test: metrics.report(),
-    config,
-    weights: "@vitrail/weights-cifar10",
-    titles: { photos: "ImageNet photos of other things" },
-  });
+  const run = {
+    recipe: "r",
+    command: "c",
+    settings: { weights: "none", lr: 0.1 },
+    models: {},
+    trained_on: 49_000,
+    ...entry,
+  };
+  const cardOfRun = (of: typeof run) =>
+    cardOf({
+      set: dataSetOf("@vitrail/weights-cifar10"),
+      report: { data: "cifar10", measured, run: of },
+      test: metrics.report(),
+      config,
+      weights: "@vitrail/weights-cifar10",
+      titles: { photos: "ImageNet photos of other things" },
+    });
+  const card = cardOfRun(run);
   for (const line of [
     "| top-1 on the 2 test images | **50.00 %** (95 % interval 9.45 to 90.55, Wilson) |",
     "| top-1 on the 1,000 training images held out, which chose the epoch | 84.70 % |",
@@ -230,10 +242,14 @@ test("a card states what is measured, where other programs look for it", () => {
     "| AUROC, test images against 149 ImageNet photos of other things | 0.861; 30 % of these are called none of the ten |",
     "| parameters | 269,722 |",
     "Weights: Apache-2.0, trained by this project from random initialisation; no other weights were used.",
-    "npx vitrail classify photo.jpg --weights node_modules/@vitrail/weights-cifar10",
+    "npx vitrail classify photo.jpg --weights @vitrail/weights-cifar10",
   ]) {
     expect(card.split("\n")).toContain(line);
   }
+  const settings = { ...run.settings, backbone_weights: "none", kd_weights: "runs/teacher" };
+  expect(cardOfRun({ ...run, settings, models: { kd_weights: "vit from vit.tag" } })).toContain(
+    "trained by this project from random initialisation; its teacher was runs/teacher (a vit from vit.tag).",
+  );
   // the first paper that a card names is that of the network
   expect(/https:\/\/arxiv\.org\/abs\/[\d.]*\d/.exec(card)?.[0]).toBe("https://arxiv.org/abs/1512.03385");
   expect(card).not.toMatch(/undefined|NaN|\/work\//);

@@ -3,7 +3,7 @@ import { type ClassifierReport, type ModelCardFacts, modelCard } from "@vitrail/
 import type { DataSet } from "./data-sets.ts";
 import type { Measured } from "./measure.ts";
 import { FALSE_ALARMS } from "./open-set.ts";
-import type { Report } from "./report.ts";
+import type { Report, RunReport } from "./report.ts";
 
 /** What the card is written from. */
 export interface CardParts {
@@ -48,7 +48,7 @@ export function cardOf({ set, report, test, config, weights, titles }: CardParts
     split: "test",
     report: test,
     measured: rows(measured, titles),
-    weights: `node_modules/${weights}`,
+    weights,
     epochs: Number.parseInt(run.epochs, 10),
     args: run.settings,
     environment: {
@@ -67,7 +67,7 @@ export function cardOf({ set, report, test, config, weights, titles }: CardParts
 log of the run, its curves and every figure above are in \`apps/trainer/results/${run.recipe}\` of the Vitrail repository (\`report.json\`);
 \`npm run trainer -- check\` there holds this card against what each engine answers.`,
       Limits: limits(set, measured, config.label_names.length),
-      "Licence and provenance": provenance(run.settings),
+      "Licence and provenance": provenance(run),
     },
   };
   return modelCard(facts);
@@ -125,14 +125,16 @@ function limits({ outside }: DataSet, { open_set }: Measured, classes: number): 
 }
 
 /** What the weights began from, and what taught them. */
-function provenance(settings: Readonly<Record<string, unknown>>): string {
-  const said = (name: string) => (settings[name] === undefined ? undefined : String(settings[name]));
-  const from = said("weights") === "none" ? "random initialisation" : `${said("weights")}`;
+function provenance({ settings, models }: RunReport): string {
+  const said = (name: string): string | undefined => {
+    if (settings[name] === undefined || settings[name] === "none") return undefined;
+    return models[name] ? `${settings[name]} (a ${models[name]})` : String(settings[name]);
+  };
   const backbone = said("backbone_weights");
   const teacher = [said("kd_model_name"), said("kd_weights")].filter((one) => one !== undefined).join(", ");
   const others = [
-    ...(backbone && backbone !== "none" ? [`its backbone began from ${backbone}`] : []),
+    ...(backbone ? [`its backbone began from ${backbone}`] : []),
     ...(teacher ? [`its teacher was ${teacher}`] : []),
   ];
-  return `Weights: Apache-2.0, trained by this project from ${from}; ${others.join("; ") || "no other weights were used"}.`;
+  return `Weights: Apache-2.0, trained by this project from ${said("weights") ?? "random initialisation"}; ${others.join("; ") || "no other weights were used"}.`;
 }

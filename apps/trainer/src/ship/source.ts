@@ -1,6 +1,6 @@
 /** A finished run, and the very pictures that it held out. */
-import { readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, isAbsolute, join } from "node:path";
 import type { Split } from "@vitrail/data";
 import { RUN_FILES } from "@vitrail/train";
 import { openPictures } from "../../../cli/src/train/pictures.ts";
@@ -16,6 +16,8 @@ export interface Source {
   readonly config: Readonly<Record<string, unknown>>;
   /** The resolved settings, without places of this machine. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** What the runs that it learned from had trained, and from what, by the setting that names them. */
+  readonly models: Readonly<Record<string, string>>;
 }
 
 /** Opens a run that has come to its end and is told of in its recipe. */
@@ -39,7 +41,20 @@ export function openSource(recipe: RecipeFile, folder: string): Source {
     obtained,
     config: JSON.parse(readFileSync(join(folder, RUN_FILES.config), "utf8")) as Source["config"],
     settings: portable(args.recipe, recipe.page as Readonly<Record<string, unknown>>),
+    models: modelsOf(run.places),
   };
+}
+
+function modelsOf(places: Run["places"]): Source["models"] {
+  const entries = ["backbone_weights", "kd_weights"].flatMap((name) => {
+    const folder = places[name];
+    const isRun = typeof folder === "string" && existsSync(join(folder, RUN_FILES.args));
+    if (!isRun) return [];
+    const { model, weights } = readRun(folder).args.recipe;
+    const from = typeof weights === "string" && weights !== "none" ? ` from ${basename(weights)}` : "";
+    return [[name, `${model}${from}`] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** A path of this machine says nothing to others: there the recipe's own words count. */
