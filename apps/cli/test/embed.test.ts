@@ -61,14 +61,14 @@ describe("vitrail embed", () => {
     const result = await embed("фото", "--out", "all.jsonl");
     expect(result.stderr).toContain("1 other file passed over");
     expect(result.status, result.stderr).toBe(0);
-    expect(result.stdout).toBe("all.jsonl: 3 vectors of 64 numbers, resnet20_cifar\n");
+    expect(result.stdout).toBe("all.jsonl: 3 vectors of 128 numbers, resnet20_cifar\n");
     expected = lines("all.jsonl");
   });
 
   test("writes a line of JSON for each photo, in order", () => {
     expect(expected.map(({ file }) => file)).toEqual(files);
     for (const { embedding } of expected) {
-      expect(embedding).toHaveLength(64);
+      expect(embedding).toHaveLength(128);
       expect(embedding.some((value) => value !== 0)).toBe(true);
       for (const value of embedding) expect(Math.abs(value - Math.fround(value))).toBeLessThanOrEqual(1e-8);
     }
@@ -80,12 +80,12 @@ describe("vitrail embed", () => {
     expect(result.status).toBe(1);
     const { tensors, metadata } = readCheckpoint(new Uint8Array(readFileSync(join(work, "all.safetensors"))));
     expect([...tensors.keys()]).toEqual(["embeddings"]);
-    expect(tensors.get("embeddings")).toMatchObject({ dtype: "F32", shape: [3, 64] });
+    expect(tensors.get("embeddings")).toMatchObject({ dtype: "F32", shape: [3, 128] });
     expect(JSON.parse(metadata?.names as string)).toEqual(files);
     expect(metadata?.model).toBe("resnet20_cifar");
     const values = tensors.get("embeddings")?.float32() as Float32Array;
     for (const [i, { embedding }] of expected.entries()) {
-      expectClose(values.subarray(i * 64, (i + 1) * 64), embedding, 1e-5);
+      expectClose(values.subarray(i * 128, (i + 1) * 128), embedding, 1e-5);
     }
   });
 
@@ -115,7 +115,7 @@ describe("vitrail embed", () => {
       model: "resnet20_cifar",
       file: "some.jsonl",
       vectors: 1,
-      width: 64,
+      width: 128,
       failed: [
         { file: "missing.jpg", error: expect.stringMatching(/no such file/) },
         { file: "half.jpg", error: expect.stringMatching(/^a damaged or cut JPEG/) },
@@ -124,7 +124,7 @@ describe("vitrail embed", () => {
     expect(lines("some.jsonl").map(({ file }) => file)).toEqual([cat]);
     const spoken = await embed("missing.jpg", cat, "--out", "more.jsonl");
     expect(spoken.stderr).toContain("error: missing.jpg: no such file or folder");
-    expect(spoken.stdout).toContain("1 vector of 64");
+    expect(spoken.stdout).toContain("1 vector of 128");
   });
 
   // Windows takes no command line of 60 kB.

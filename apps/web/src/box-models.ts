@@ -22,8 +22,8 @@ export interface BoxModel {
 export const boxModels: readonly [BoxModel, ...BoxModel[]] = [
   {
     id: "@vitrail/weights-cifar10",
-    title: "Animals and vehicles: ResNet-20",
-    network: "a ResNet-20",
+    title: "Animals and vehicles: wide ResNet-20",
+    network: "a wide ResNet-20",
     architecture: "resnet20_cifar",
     config: cifar10Config,
     model: cifar10Model,

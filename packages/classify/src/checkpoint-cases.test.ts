@@ -5,7 +5,7 @@ import { tensor4d } from "@vitrail/tensor";
 import { expect, test } from "vitest";
 import { createClassifier, load } from "./index.ts";
 
-const url = new URL("../../weights-cifar10/model.safetensors", import.meta.url);
+const url = new URL("../../weights-fashion-mnist/model.safetensors", import.meta.url);
 const box = readCheckpoint(new Uint8Array(readFileSync(url))).tensors;
 const counters = (): [string, TensorSource][] =>
   [...box.keys()]

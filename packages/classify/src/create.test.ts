@@ -194,8 +194,8 @@ describe("load", () => {
     expect(grey.numClasses).toBe(10);
     const both = await load(resnet20_cifar, box, { config: { inChans: 4 }, numClasses: 2 });
     expect([both.conv1.inChannels, both.numClasses]).toEqual([4, 2]);
-    const wider = load(resnet20_cifar, box, { config: { width: 32 } });
-    await expect(wider).rejects.toThrow("parameter conv1.weight: expected shape [32, 3, 3, 3], found [16, 3, 3, 3]");
+    const narrow = load(resnet20_cifar, box, { config: { width: 16 } });
+    await expect(narrow).rejects.toThrow("parameter conv1.weight: expected shape [16, 3, 3, 3], found [32, 3, 3, 3]");
     for (const model of [grey, both]) model.dispose();
   });
 
@@ -204,7 +204,7 @@ describe("load", () => {
     const model = await load(resnet20_cifar, box, { config: { inChans: 1 } });
     const weights = {
       model: encodeSafetensors(model.params.stateDict()),
-      config: { architecture: "resnet20_cifar", num_classes: 10, model_args: { in_chans: 1 } },
+      config: { architecture: "resnet20_cifar", num_classes: 10, model_args: { in_chans: 1, width: 32 } },
       id: "grey",
     };
     model.dispose();

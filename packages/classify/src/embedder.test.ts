@@ -70,7 +70,7 @@ describe("createEmbedder", () => {
     for (const engine of ["tfjs", "ort", "ort-web"] as const) {
       const embedder = await createEmbedder({ models: resnetModels, weights: box, threads: 0, engine });
       expect(embedder.engine.name).toBe(engine);
-      expect(embedder.width).toBe(64);
+      expect(embedder.width).toBe(128);
       all.push(await embedder.embed(photos));
       await embedder.dispose();
     }

@@ -1,12 +1,12 @@
-"""The reference run behind @vitrail/weights-cifar10: ResNet-20 of "Deep Residual Learning for Image Recognition"
+"""A reference run: ResNet-20 of "Deep Residual Learning for Image Recognition"
 (https://arxiv.org/abs/1512.03385, section 4.2; shortcuts of option A) on CIFAR-10, in PyTorch.
 
     python train.py --data ../../../../shared/data/cifar10-jpeg --out runs/resnet20        # resumes by itself
 
 Vitrail's own trainer is held against this script, so every choice that moves a number stands here:
 
-* data      50,000 training images; the last HELD_OUT of a seeded shuffle are never trained on: they set the open-set
-            threshold and the temperature (see export.py). The 10,000 test images are only ever measured.
+* data      50,000 training images; the last HELD_OUT of a seeded shuffle are never trained on. The 10,000 test
+            images are only ever measured.
 * augment   zero padding of 4 pixels (black, before normalisation), a random 32 x 32 crop, a horizontal flip, as in the paper
 * optimiser SGD, momentum 0.9, Nesterov, weight decay 5e-4 (not on BatchNorm's parameters and the bias of the head)
 * schedule  one cycle: linear from MAX_LR / 10 to MAX_LR over WARM_UP of the steps, then linear to MAX_LR / 1000
