@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleCommand } from "./bundle.ts";
 import { type Result, run } from "./run.ts";
 
-const box = fileURLToPath(new URL("../../../packages/weights-cifar10/model.safetensors", import.meta.url));
+const box = fileURLToPath(new URL("../../../packages/weights-fashion-mnist/model.safetensors", import.meta.url));
 const goldens = fileURLToPath(new URL("../../../packages/checkpoint/src/__goldens__/", import.meta.url));
 const read = (path: string) => readCheckpoint(new Uint8Array(readFileSync(path))).tensors;
 
