@@ -69,11 +69,21 @@ export async function extractFeatures(
   return { length, values, labels };
 }
 
+/** Rows of `[N, length]` values, in the order of `indices`. */
+export function rowsAt({ length, values }: Pick<Features, "length" | "values">, indices: Int32Array): Float32Array {
+  const rows = new Float32Array(indices.length * length);
+  indices.forEach((index, i) => {
+    rows.set(values.subarray(index * length, (index + 1) * length), i * length);
+  });
+  return rows;
+}
+
 /** Batches of features that are kept: a seeded order for each epoch, or the stored one. */
 export function featureBatches(
-  { length, values, labels }: Features,
+  features: Features,
   { batchSize, shuffle, seed = 0 }: { readonly batchSize: number; readonly shuffle: boolean; readonly seed?: number },
 ): BatchSource {
+  const { length, labels } = features;
   const count = labels.length;
   const batches = shuffle ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
   return {
@@ -87,10 +97,7 @@ export function featureBatches(
         : Uint32Array.from({ length: count }, (_, i) => i);
       for (let b = from; b < batches; b++) {
         const indices = Int32Array.from(order.subarray(b * batchSize, (b + 1) * batchSize));
-        const images = new Float32Array(indices.length * length);
-        indices.forEach((index, i) => {
-          images.set(values.subarray(index * length, (index + 1) * length), i * length);
-        });
+        const images = rowsAt(features, indices);
         yield { images, labels: indices.map((index) => labels[index] as number), indices, size: indices.length };
       }
     },

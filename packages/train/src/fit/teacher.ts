@@ -3,6 +3,7 @@ import { type Compiled, compile, type EngineOptions } from "@vitrail/jit";
 import { resizeBilinear, type Tensor4D } from "@vitrail/tensor";
 import type { Batch, BatchSource } from "./data.ts";
 import { TrainError } from "./errors.ts";
+import { rowsAt } from "./features.ts";
 import type { AskedTeacher, HeardTeacher, Teacher } from "./options.ts";
 
 export interface TeacherRunner {
@@ -25,7 +26,8 @@ export async function openTeacher(
   return "answers" in teacher ? heard(teacher, source) : asked(teacher, source, engine);
 }
 
-function heard({ answers: { length, values } }: HeardTeacher, source: BatchSource): TeacherRunner {
+function heard({ answers }: HeardTeacher, source: BatchSource): TeacherRunner {
+  const { length, values } = answers;
   if (values.length !== source.length * length) {
     throw new TrainError(
       "bad-option",
@@ -37,13 +39,7 @@ function heard({ answers: { length, values } }: HeardTeacher, source: BatchSourc
   }
   return {
     classes: length,
-    async logits({ indices }) {
-      const out = new Float32Array(indices.length * length);
-      indices.forEach((index, i) => {
-        out.set(values.subarray(index * length, (index + 1) * length), i * length);
-      });
-      return out;
-    },
+    logits: async ({ indices }) => rowsAt(answers, indices),
     async dispose() {},
   };
 }
