@@ -218,5 +218,8 @@ test("the models of the table are told by their sizes", () => {
   expect(looks({ ...resnet, ...stages([3, 4, 6, 3]) })).toBe(
     "a ResNet (resnet50: bottleneck blocks 3, 4, 6, 3, first 64 channels)",
   );
-  expect(looks({ ...resnet, ...stages([3, 3, 3]), "conv1.weight": [16, 3, 3, 3] })).toMatch(/blocks 3, 3, 3/);
+  const { "layer1.0.conv3.weight": _, ...basic } = resnet;
+  const cifar = (width: number) => looks({ ...basic, ...stages([3, 3, 3]), "conv1.weight": [width, 3, 3, 3] });
+  expect(cifar(16)).toMatch(/\(resnet20_cifar: .* blocks 3, 3, 3, /);
+  expect(cifar(32)).toMatch(/\(resnet20_cifar with model_args {"width": 32}: .* blocks 3, 3, 3, first 32 channels/);
 });

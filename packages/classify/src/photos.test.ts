@@ -35,7 +35,7 @@ describe("the model in the box", () => {
     await expect(load(vit_tiny_patch16_224, box)).rejects.toMatchObject({
       code: "checkpoint-mismatch",
       message: expect.stringMatching(
-        /: it looks like a ResNet \(basic blocks 3, 3, 3, first 32 channels\), the model is vit_tiny_patch16_224\n/,
+        /: it looks like a ResNet \(resnet20_cifar with model_args \{"width": 32\}: basic blocks 3, 3, 3, first 32 channels\), the model is vit_tiny_patch16_224\n/,
       ),
       missing: expect.arrayContaining(["cls_token"]),
       unread: expect.arrayContaining(["conv1.weight"]),

@@ -43,9 +43,9 @@ function resnet(tensors: Shapes): string | undefined {
   const kind = tensors.has("layer1.0.conv3.weight") ? "bottleneck" : "basic";
   const width = tensors.get("conv1.weight")?.shape[0];
   const facts = `${kind} blocks ${stages.join(", ")}, first ${width} channels`;
-  const cifar = stages.length === 3 && width === 16 && new Set(stages).size === 1;
+  const cifar = kind === "basic" && stages.length === 3 && new Set(stages).size === 1;
   const name = cifar
-    ? `resnet${6 * (stages[0] as number) + 2}_cifar`
+    ? `resnet${6 * (stages[0] as number) + 2}_cifar${width === 16 ? "" : ` with model_args {"width": ${width}}`}`
     : width === 64
       ? RESNETS[`${kind} ${stages}`]
       : undefined;
