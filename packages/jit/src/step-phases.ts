@@ -47,8 +47,9 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
   return { gradient, update, crossing: ports, inPlace: overwritable(update, carry) };
 }
 
-/** Cheaper to do again than to keep: views, and squares (of each gradient, for the norm of all). */
-const isCheap = ({ op, inputs }: Node): boolean => op === "Reshape" || (op === "Mul" && inputs[0] === inputs[1]);
+/** Cheaper to do again than to keep: views, squares (of each gradient, for the norm of all), and joined vectors of state taken apart. */
+const isCheap = ({ op, inputs }: Node): boolean =>
+  op === "Reshape" || (op === "Mul" && inputs[0] === inputs[1]) || (op === "Split" && !inputs[0]?.producer);
 
 /** Nodes that depend on an input. */
 function dependents(graph: Graph, input: string): ReadonlySet<Node> {

@@ -2,24 +2,31 @@
 import { createRng, keep, type Rng, type Tensor, tensor, tidy, type Variable, zeros } from "@vitrail/tensor";
 import type { Client } from "./runtime/client.ts";
 import type { HostTensor, HostTensors, StepReply } from "./runtime/protocol.ts";
+import type { StatePlaces, StateValue } from "./state-places.ts";
 import { nextName, parameterName, runStep, type StepPlan, type StepShape, slotsOf } from "./step-function.ts";
 
 export interface StepRuntime {
   /** Runs a step; where a result of `guard` is not finite, the state stays as it was. */
   step(feeds: HostTensors, guard: readonly string[], rng: Rng): Promise<StepReply>;
-  /** State by input name, in the graph's own layout. */
-  pull(names: readonly string[]): Promise<HostTensors>;
-  push(values: HostTensors): Promise<void>;
+  /** State by the name of its input, as tfjs has it. */
+  pull(inputs: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
+  push(values: readonly StateValue[]): Promise<void>;
   close(): Promise<void>;
 }
 
 const buffersOf = (tensors: HostTensors) => Object.values(tensors).map(({ data }) => data.buffer);
 
 /** The state lives in the worker. */
-export const workerRuntime = (client: Client): StepRuntime => ({
+export const workerRuntime = (client: Client, places: StatePlaces): StepRuntime => ({
   step: (feeds, guard) => client.request({ kind: "step", feeds, guard }, buffersOf(feeds)),
-  pull: (names) => client.request({ kind: "pull", names }),
-  push: (values) => client.request({ kind: "push", values }, buffersOf(values)),
+  async pull(inputs) {
+    const names = places.portsOf(inputs);
+    return places.fromPorts(inputs, await client.request<HostTensors>({ kind: "pull", names }));
+  },
+  push(values) {
+    const ports = places.toPorts(values);
+    return client.request({ kind: "push", values: ports }, buffersOf(ports));
+  },
   close: () => client.close(),
 });
 
@@ -73,22 +80,22 @@ export function eagerRuntime(plan: StepPlan, shape: StepShape, extras: readonly 
       for (const t of [...Object.values(outputs), ...Object.values(given)]) if (!kept.has(t)) t.dispose();
       return { outputs: shown, finite };
     },
-    async pull(names) {
-      const found = names.map(async (name): Promise<[string, HostTensor]> => {
-        return [name, await toHost((slots.get(name) ?? variables.get(name)) as Tensor)];
+    async pull(inputs) {
+      const found = inputs.map(async (input): Promise<[string, Float32Array]> => {
+        return [input, (await toHost((slots.get(input) ?? variables.get(input)) as Tensor)).data as Float32Array];
       });
-      return Object.fromEntries(await Promise.all(found));
+      return new Map(await Promise.all(found));
     },
     async push(values) {
-      for (const [name, { dims, data }] of Object.entries(values)) {
-        const value = tensor(data as Float32Array, [...dims]);
-        const variable = variables.get(name);
+      for (const { input, shape: dims, data } of values) {
+        const value = tensor(data, [...dims]);
+        const variable = variables.get(input);
         if (variable) {
           variable.assign(value);
           value.dispose();
         } else {
-          slots.get(name)?.dispose();
-          slots.set(name, keep(value));
+          slots.get(input)?.dispose();
+          slots.set(input, keep(value));
         }
       }
     },

@@ -1,16 +1,14 @@
 /** A whole training step as one compiled graph, its state in the worker. */
-import { permuteValues } from "@vitrail/layers";
 import { createRng, type Rng, type Tensor, tensor } from "@vitrail/tensor";
 import { type Recipe, recordDraws } from "./draws.ts";
 import { JitError, showShape } from "./errors.ts";
 import { type Graph, sameShape, sizeOf } from "./ir.ts";
 import { optimise } from "./passes/index.ts";
-import { layOutFilters, type StatePorts } from "./passes/state-layout.ts";
 import { type EngineOptions, type EngineReport, openSession } from "./runtime/engine.ts";
-import type { HostTensor, HostTensors } from "./runtime/protocol.ts";
+import type { HostTensor } from "./runtime/protocol.ts";
+import { StatePlaces, type StateValue } from "./state-places.ts";
 import {
   innerInputs,
-  nextName,
   numberNames,
   parameterName,
   runStep,
@@ -18,7 +16,6 @@ import {
   type StepShape,
   scalarName,
   shapeOfStep,
-  slotName,
   slotsOf,
 } from "./step-function.ts";
 import { splitStep } from "./step-phases.ts";
@@ -116,26 +113,24 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
     ...extras,
   ];
   const { graph, draws } = traceStep(plan, shape, [...outer, ...innerInputs(shape)], extras);
-  const turned = layOutFilters(graph, statePorts(shape, graph));
+  const places = new StatePlaces(graph, shape);
   optimise(graph, { contrib: true, training: true });
-  const layout = (name: string) => turned.has(name);
 
   const carry = Object.fromEntries(
     graph.outputs.filter(({ name }) => name.startsWith("next.")).map(({ name }) => [name.slice("next.".length), name]),
   );
-  const held = heldState(shape, graph);
-  const initial = () => initialState(shape, graph, layout);
+  const initial = () => places.initial(valuesOf(shape, places));
   const phases = splitStep(graph, "clip", carry);
   const { client, report } = await openSession(phases.gradient, options, { initial, carry, phases });
   const runtime = client
-    ? workerRuntime(client)
+    ? workerRuntime(client, places)
     : eagerRuntime(
         plan,
         shape,
         extras.map(({ name }) => name),
       );
-  const holds = (name: string) => !client || held.has(name); // what the loss does not reach has no place in the session
-  return makeStep({ plan, shape, outer, draws, report, runtime, seed, layout: client ? layout : () => false, holds });
+  const holds = (input: string) => !client || places.has(input); // what the loss does not reach has no place in the session
+  return makeStep({ plan, shape, outer, draws, report, runtime, seed, holds });
 }
 
 function inputOf({ model }: StepPlan): readonly [number, number, number] {
@@ -183,18 +178,6 @@ function traceStep(
   return { graph, draws };
 }
 
-/** For each filter: its own ports and those of what the optimiser remembers of it. */
-function statePorts({ entries }: StepShape, graph: Graph): StatePorts[][] {
-  const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const port = (input: string): StatePorts => {
-    const output = nextName(input);
-    return { input, output: outputs.has(output) ? output : undefined };
-  };
-  return entries
-    .filter(({ variable }) => variable.rank === 4)
-    .map(({ name, slots }) => [port(parameterName(name)), ...slots.map((slot) => port(slotName(slot, name)))]);
-}
-
 function checkRate(lr: number): number {
   if (lr >= 0 && lr < Number.POSITIVE_INFINITY) return lr;
   throw new JitError("bad-input", `lr: expected 0 or more, found ${lr}`);
@@ -209,32 +192,12 @@ function partOf({ part }: StepSettings, { accumulate }: StepShape): StepPart {
   return part;
 }
 
-const OIHW = [3, 2, 0, 1];
-const HWIO = [2, 3, 1, 0];
-
-/** What the graph reads of the step's state. */
-function heldState(shape: StepShape, graph: Graph): ReadonlySet<string> {
-  const all = [...shape.entries.map(({ name }) => parameterName(name)), ...slotsOf(shape).map(({ input }) => input)];
-  const inputs = new Set(graph.inputs.map(({ name }) => name));
-  return new Set(all.filter((name) => inputs.has(name)));
-}
-
-async function initialState(shape: StepShape, graph: Graph, layout: (name: string) => boolean): Promise<HostTensors> {
-  const ports = new Map(graph.inputs.map(({ name, value }) => [name, value]));
-  const state: Record<string, HostTensor> = {};
-  for (const { name, variable } of shape.entries) {
+/** Parameters and buffers that have a place in the session. */
+async function* valuesOf({ entries }: StepShape, places: StatePlaces): AsyncGenerator<StateValue> {
+  for (const { name, variable } of entries) {
     const input = parameterName(name);
-    const value = ports.get(input);
-    if (!value) continue;
-    const data = (await variable.data()) as Float32Array;
-    const laidOut = layout(input) ? permuteValues(data, variable.shape, OIHW) : data.slice();
-    state[input] = { type: "float32", dims: value.shape, data: laidOut };
+    if (places.has(input)) yield { input, shape: variable.shape, data: (await variable.data()) as Float32Array };
   }
-  for (const { input } of slotsOf(shape)) {
-    const port = ports.get(input);
-    if (port) state[input] = { type: "float32", dims: port.shape, data: new Float32Array(sizeOf(port.shape)) };
-  }
-  return state;
 }
 
 interface Parts {
@@ -245,13 +208,11 @@ interface Parts {
   readonly report: EngineReport;
   readonly runtime: StepRuntime;
   readonly seed: number;
-  /** Whether a state lies turned around in the session. */
-  readonly layout: (name: string) => boolean;
   /** Whether there is such a state. */
-  readonly holds: (name: string) => boolean;
+  readonly holds: (input: string) => boolean;
 }
 
-function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, holds }: Parts): CompiledStep {
+function makeStep({ plan, shape, outer, draws, report, runtime, seed, holds }: Parts): CompiledStep {
   const { optimizer } = plan;
   let steps = 0;
   let busy: Promise<unknown> | undefined;
@@ -272,33 +233,6 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, ho
       busy = undefined;
     }
   };
-
-  /** State in tfjs's own layout. */
-  const read = async (
-    wanted: readonly { input: string; shape: readonly number[] }[],
-  ): Promise<Map<string, Float32Array>> => {
-    const found = await runtime.pull(wanted.map(({ input }) => input));
-    return new Map(
-      Object.entries(found).map(([name, { dims, data }]) => {
-        const values = data as Float32Array;
-        return [name, layout(name) ? permuteValues(values, dims, HWIO) : values];
-      }),
-    );
-  };
-
-  const write = (values: readonly { input: string; shape: readonly number[]; data: Float32Array }[]): Promise<void> =>
-    runtime.push(
-      Object.fromEntries(
-        values.map(({ input, shape: dims, data }): [string, HostTensor] => {
-          const turned = layout(input);
-          const laidOut = turned ? permuteValues(data, dims, OIHW) : data.slice();
-          return [
-            input,
-            { type: "float32", dims: turned ? OIHW.map((axis) => dims[axis] as number) : dims, data: laidOut },
-          ];
-        }),
-      ),
-    );
 
   const run = async (
     images: Tensor | Float32Array,
@@ -354,7 +288,7 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, ho
     pull: () =>
       alone(async () => {
         if (report.engine === "tfjs") return; // the variables are the state
-        const values = await read(everything.slice(0, parameters.length));
+        const values = await runtime.pull(parameters.map(({ input }) => input));
         for (const { input, variable } of parameters) {
           const data = values.get(input);
           if (!data) continue;
@@ -369,11 +303,11 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, ho
         const values = parameters.map(async ({ input, variable }) => {
           return { input, shape: variable.shape, data: (await variable.data()) as Float32Array };
         });
-        await write(await Promise.all(values));
+        await runtime.push(await Promise.all(values));
       }),
     save: () =>
       alone(async () => {
-        const values = await read(everything);
+        const values = await runtime.pull(everything.map(({ input }) => input));
         const list = everything.map(({ input, shape: dims }) => {
           return [input, { shape: dims, data: values.get(input) as Float32Array }] as const;
         });
@@ -389,7 +323,7 @@ function makeStep({ plan, shape, outer, draws, report, runtime, seed, layout, ho
           }
           return { input, shape: dims, data: value.data };
         });
-        await write(list);
+        await runtime.push(list);
         steps = state.steps;
       }),
     async dispose() {

@@ -43,12 +43,19 @@ function simpler(g: Graph, node: Node): Value | undefined {
     case "Add":
     case "Sub":
       return sameShape(x.shape, shape) && scalarOf(y) === 0 ? x : undefined;
+    case "Concat":
+      return from?.op === "Split" && from.attrs.axis === node.attrs.axis && sameValues(node.inputs, from.outputs)
+        ? (from.inputs[0] as Value)
+        : undefined;
     case "Slice":
       return from?.op === "Pad" ? unpadded(g, node, from) : undefined;
     default:
       return undefined;
   }
 }
+
+const sameValues = (a: readonly unknown[], b: readonly unknown[]): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i]);
 
 const broadcasting = ["Add", "Sub", "Mul", "Div"];
 
