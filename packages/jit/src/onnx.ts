@@ -31,6 +31,8 @@ export interface OnnxOptions {
   readonly inlineLimit?: number;
   /** The version of ONNX's own ops; `forOpset` has been there. Default 20. */
   readonly opset?: number;
+  /** Name of an output before all others that is no tensor, but an empty sequence: session.js says what for. */
+  readonly sequence?: string;
   /** The model's `metadata_props`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -80,6 +82,14 @@ function portMessage({ name, value }: Port, batch: number): Chunks {
   }
   const tensorType = new Message().int64(1, elementTypes[value.dtype]).bytes(2, shape.finish()).finish();
   return new Message().string(1, name).bytes(2, new Message().bytes(1, tensorType).finish()).finish();
+}
+
+/** A sequence of float tensors as an output. */
+function sequencePort(name: string): Chunks {
+  const tensorType = new Message().int64(1, elementTypes.float32).finish();
+  const elementType = new Message().bytes(1, tensorType).finish();
+  const type = new Message().bytes(4, new Message().bytes(1, elementType).finish()).finish();
+  return new Message().string(1, name).bytes(2, type).finish();
 }
 
 const WIDTHS: Readonly<Record<ElementType, number>> = {
@@ -140,6 +150,8 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
 
   const body = new Message();
   for (const [i, node] of graph.nodes.entries()) body.bytes(1, nodeMessage(node, nameOf, i));
+  const { sequence } = options;
+  if (sequence !== undefined) body.bytes(1, new Message().string(2, sequence).string(4, "SequenceEmpty").finish());
   body.string(2, "vitrail");
 
   const constants = new Set<Value>();
@@ -162,6 +174,7 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
     }
   }
   for (const port of graph.inputs) body.bytes(11, portMessage(port, graph.batch));
+  if (sequence !== undefined) body.bytes(12, sequencePort(sequence));
   for (const port of graph.outputs) body.bytes(12, portMessage(port, graph.batch));
 
   const opsetId = (domain: string, version: number) => new Message().string(1, domain).int64(2, version).finish();

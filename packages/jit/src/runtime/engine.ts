@@ -4,7 +4,7 @@ import { useBackend } from "@vitrail/tensor";
 import { absence, autoEngines, defaultThreads, gpuProvider, mayHaveNodeGpu } from "#host";
 import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
-import { encodeOnnx } from "../onnx.ts";
+import { encodeOnnx, type OnnxOptions } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
 import { blockConvolutions } from "../passes/blocked.ts";
 import type { StepPhases } from "../step-phases.ts";
@@ -138,16 +138,14 @@ async function endSpare(): Promise<void> {
   await waiting?.client.close();
 }
 
-async function trainingRequest({
-  initial,
-  carry,
-  phases,
-}: TrainingState): Promise<Pick<OpenRequest, "initial" | "carry" | "update">> {
-  const { update, crossing, inPlace } = phases;
-  const sizes = Object.fromEntries(crossing.map(({ name, value }) => [name, value.shape]));
+async function trainingRequest(
+  { initial, carry, phases }: TrainingState,
+  encoding: OnnxOptions,
+): Promise<Pick<OpenRequest, "initial" | "carry" | "update">> {
+  const { update, inPlace } = phases;
   // An update has no constants but numbers.
-  const { model } = encodeOnnx(update, { inlineLimit: Number.POSITIVE_INFINITY });
-  return { initial: await initial(), carry, update: { model: join(model), crossing: sizes, inPlace } };
+  const { model } = encodeOnnx(update, { ...encoding, inlineLimit: Number.POSITIVE_INFINITY });
+  return { initial: await initial(), carry, update: { model: join(model), inPlace } };
 }
 
 async function start(
@@ -177,14 +175,15 @@ async function open(
   graph: Graph,
   state: TrainingState | undefined,
 ): Promise<void> {
-  const file = encodeOnnx(graph, { weightsName: "weights" });
+  const encoding: OnnxOptions = state && choice.engine === "ort" ? { sequence: "kept" } : {};
+  const file = encodeOnnx(graph, { ...encoding, weightsName: "weights" });
   const model = join(file.model);
   const request: OpenRequest = {
     kind: "open",
     ...choice,
     model,
     ...(file.weights ? { weights: join(file.weights), weightsName: "weights" } : {}),
-    ...(state ? await trainingRequest(state) : {}),
+    ...(state ? await trainingRequest(state, encoding) : {}),
   };
   const own = Object.values(request.initial ?? {}).map(({ data }) => data);
   const moved = [model, request.weights, request.update?.model, ...own].flatMap((values) => values?.buffer ?? []);

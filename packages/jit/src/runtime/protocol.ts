@@ -31,8 +31,6 @@ export interface OpenRequest extends RuntimeChoice {
   /** The second half of a step (step-phases.ts). */
   readonly update?: {
     readonly model: Uint8Array;
-    /** Sizes of what the first half finds for it. */
-    readonly crossing: Readonly<Record<string, readonly number[]>>;
     /** State whose next value is written where it lies. */
     readonly inPlace: readonly string[];
   };
