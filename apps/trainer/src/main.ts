@@ -1,14 +1,14 @@
-/**
- * From a recipe to weights in a package.
- *   npm run trainer -- resnet20-cifar10                       recipes/resnet20-cifar10.yaml into runs/resnet20-cifar10
- *   npm run trainer -- resnet20-cifar10 --resume              after a stop
- *   npm run trainer -- path/to/recipe.yaml --data DIR --seed 1   any options of vitrail train
- *   npm run trainer -- keep resnet20-cifar10                  the run's log and curves into results/resnet20-cifar10
- *   npm run trainer -- ship resnet20-cifar10 packages/weights-cifar10   its weights, measured, into a package
- *   npm run trainer -- check                                  every packaged model against its card, on every engine
- *   npm run trainer -- study                                  which network should a user pick: results/study
- */
+/** From a recipe to weights in a package; USAGE says how. */
+import { openRecipe, recipeNames } from "./recipe-file.ts";
 import { train } from "./run.ts";
+
+const USAGE = `npm run trainer -- RECIPE [OPTION...]         recipes/RECIPE.yaml, or a file, into runs/RECIPE; any option of vitrail train
+npm run trainer -- RECIPE --resume            after a stop
+npm run trainer -- keep RECIPE                the run's log and curves into results/RECIPE [--run DIR] [--as NAME]
+npm run trainer -- ship RECIPE FOLDER         its weights, measured, into a package [--run DIR]
+npm run trainer -- check                      every packaged model against its card, on every engine [--limit N]
+npm run trainer -- study                      which network should a user pick: results/study [--jobs N] [--seeds N] [--data DIR] [--limit N]
+`;
 
 const [first, ...rest] = process.argv.slice(2);
 try {
@@ -19,6 +19,11 @@ try {
 }
 
 async function run(): Promise<number> {
+  if (first === "--help" || first === "-h") {
+    const recipes = recipeNames().map((name) => `  ${name.padEnd(28)}${openRecipe(name).page.title ?? ""}`);
+    console.log([USAGE, "recipes:", ...recipes].join("\n"));
+    return 0;
+  }
   if (first === "keep") return (await import("./keep.ts")).keep(rest);
   if (first === "ship") return (await import("./ship/ship.ts")).ship(rest);
   if (first === "check") return (await import("./check/check.ts")).check(rest);

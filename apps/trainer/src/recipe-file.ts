@@ -1,5 +1,5 @@
 /** Recipes as files: where they are, and what their runs wrote into them. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { app, root } from "./places.ts";
@@ -38,12 +38,18 @@ export interface RecipeFile {
   readonly page: Page;
 }
 
+/** Names of the recipes that are there. */
+export function recipeNames(): string[] {
+  const files = readdirSync(join(app, "recipes")).filter((file) => file.endsWith(".yaml"));
+  return files.map((file) => basename(file, ".yaml")).sort();
+}
+
 /** The recipe of a name, or of a file. */
 export function openRecipe(name: string | undefined): RecipeFile {
   const places = name === undefined ? [] : [name, join(app, "recipes", `${name}.yaml`), join(app, "recipes", name)];
   const file = places.find((path) => existsSync(path) && statSync(path).isFile());
   if (file === undefined) {
-    throw new Error(`expected a recipe (a file, or a name of apps/trainer/recipes), found ${name ?? "none"}`);
+    throw new Error(`expected a recipe (a file, or ${recipeNames().join(", ")}), found ${name ?? "none"}`);
   }
   return { name: basename(file, ".yaml"), file, page: (parse(readFileSync(file, "utf8")) ?? {}) as Page };
 }

@@ -21,9 +21,11 @@ export async function train(name: string | undefined, options: readonly string[]
     .filter((entry): entry is [string, string] => entry[1] !== undefined && !options.includes(entry[0]))
     .flat();
   const earlier = secondsOf(out); // of a run that this one goes on with
+  const code = await commit(); // what trains is what is there now
   const began = performance.now();
   const status = await vitrail("train", "--recipe", recipe.file, ...options, ...places);
-  if (status === 0) await record(recipe, { data, out, options, seconds: earlier + (performance.now() - began) / 1000 });
+  if (status === 0)
+    await record(recipe, { data, out, options, code, seconds: earlier + (performance.now() - began) / 1000 });
   return status;
 }
 
@@ -31,6 +33,7 @@ interface Finished {
   readonly data: string | undefined;
   readonly out: string;
   readonly options: readonly string[];
+  readonly code: string;
   readonly seconds: number;
 }
 
@@ -53,7 +56,7 @@ async function record({ file }: RecipeFile, finished: Finished): Promise<void> {
     epochs: `${bestEpoch(run)} of ${Math.max(recipe.epochs, run.history.length)}`,
     time: duration(seconds),
     seed: recipe.seed,
-    commit: await commit(),
+    commit: finished.code,
     engine: timing.at(-1)?.engine ?? "unknown",
     cores: availableParallelism(),
     ...(changed.length > 0 ? { options: changed.join(" ") } : {}),
