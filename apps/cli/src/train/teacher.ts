@@ -25,7 +25,7 @@ export interface TeacherContext {
 }
 
 /**
- * Opens a recipe's teacher; undefined where it has none.
+ * Opens a recipe's teacher; undefined where it has none, or `kd_weights: none` takes it away.
  * One that takes images of another size sees the student's resized to it; with `kd_precompute` it sees the pictures themselves, once.
  * @throws UserError where it knows other classes
  */
@@ -34,6 +34,7 @@ export async function openTeacher(
   { student, classes, offline, answers }: TeacherContext,
 ): Promise<{ readonly teacher: Teacher; dispose(): void } | undefined> {
   const { kd_model_name: model, kd_weights: weights } = recipe;
+  if (weights === "none") return undefined;
   if (model === undefined && weights === undefined) {
     const alone = OF_TEACHER.find((name) => recipe[name] !== undefined);
     if (alone) throw new UserError(`${alone}: there is no teacher; name one with kd_model_name or kd_weights`);
