@@ -22,8 +22,9 @@ import {
   transpose,
 } from "@vitrail/tensor";
 import { type Context, inference } from "./context.ts";
+import { ImageNetwork } from "./image-network.ts";
 import { Linear } from "./linear.ts";
-import { buildHead, collectIntermediates, type ImageModel, rebuildOn } from "./model.ts";
+import { buildHead, type ImageModel, rebuildOn } from "./model.ts";
 import type { Head, Module } from "./module.ts";
 import type { ParamStore } from "./params.ts";
 import { Dropout } from "./regularize.ts";
@@ -107,20 +108,17 @@ class MeanOfHeads implements Module {
 }
 
 /** Several image models as one. */
-export class Fusion implements ImageModel {
-  readonly params: ParamStore;
-  readonly config: FusionConfig;
+export class Fusion extends ImageNetwork<FusionConfig> {
   readonly numClasses: number;
   readonly numFeatures: number;
   readonly parts: readonly Part[];
   readonly gate: Gate | undefined;
   readonly dropout: Dropout;
-  readonly head: Module;
+  readonly classifier: Module;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: FusionConfig, head: Head = config.numClasses) {
-    this.params = params;
-    this.config = config;
+    super(params, config);
     this.parts = buildParts(params, config);
     const all = this.parts.reduce((sum, { model }) => sum + model.numFeatures, 0);
     const widest = Math.max(...this.parts.map(({ model }) => model.numFeatures));
@@ -133,7 +131,7 @@ export class Fusion implements ImageModel {
       fusion === "logits" && typeof head === "number" && head > 0
         ? { module: new MeanOfHeads(own, this.parts, head), numClasses: head }
         : buildHead(own, this.numFeatures, head);
-    this.head = built.module;
+    this.classifier = built.module;
     this.numClasses = built.numClasses;
   }
 
@@ -155,35 +153,10 @@ export class Fusion implements ImageModel {
     return tidy(() => this.gate?.forward(features as Tensor2D, ctx) ?? clone(features as Tensor2D));
   }
 
-  /** [B, D] -> [B, K] */
-  forwardHead(
-    features: Tensor,
-    ctx: Context = inference,
-    { preLogits = false }: { readonly preLogits?: boolean } = {},
-  ): Tensor2D {
-    return tidy(() => {
-      const y = this.dropout.forward(this.pool(features, ctx), ctx);
-      return (preLogits ? y : this.head.forward(y, ctx)) as Tensor2D;
-    });
-  }
-
-  /** [B, H, W, C] images, normalised as `config.images` says -> [B, K] logits */
-  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
-  }
-
-  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(images, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): Fusion {
     return rebuildOn(this.params, "head", seed, (params) => {
       return new Fusion(params, typeof head === "number" ? { ...this.config, numClasses: head } : this.config, head);
     });
-  }
-
-  dispose(): void {
-    this.params.dispose();
   }
 }
 

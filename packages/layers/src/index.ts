@@ -17,6 +17,7 @@ export { type CheckpointMismatch, isCheckpointMismatch } from "./errors.ts";
 export { allButHead, allButLast } from "./freeze.ts";
 export { Fusion, type FusionConfig } from "./fusion.ts";
 export { fusionSpec, loadFusion } from "./fusion-spec.ts";
+export { ImageNetwork } from "./image-network.ts";
 export {
   constant,
   fanInUniform,

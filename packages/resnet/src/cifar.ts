@@ -8,13 +8,12 @@ import {
   buildHead,
   type Context,
   Conv2d,
-  collectIntermediates,
   Dropout,
   DropPath,
   dropPathRates,
   globalAvgPool,
   type Head,
-  type ImageModel,
+  ImageNetwork,
   inference,
   kaimingNormal,
   type Module,
@@ -101,9 +100,7 @@ class BasicBlock {
 }
 
 /** A residual network for CIFAR (section 4.2 of the paper). */
-export class CifarResNet implements ImageModel {
-  readonly params: ParamStore;
-  readonly config: CifarResNetConfig;
+export class CifarResNet extends ImageNetwork<CifarResNetConfig> {
   readonly numClasses: number;
   readonly numFeatures: number;
   /** Pixels of the image to one of the last map. */
@@ -112,10 +109,11 @@ export class CifarResNet implements ImageModel {
   readonly bn1: BatchNorm2d;
   readonly stages: readonly (readonly BasicBlock[])[];
   readonly dropout: Dropout;
-  readonly fc: Module;
+  readonly classifier: Module;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: CifarResNetConfig, head: Head = config.numClasses) {
+    super(params, config);
     const { blocks: n, width, shortcuts = true, inChans = 3, dropRate = 0, dropPathRate = 0 } = config;
     if (!Number.isInteger(n) || n < 1) throw new RangeError(`blocks: expected 1, 2, 3, …, found ${n}`);
     if (!shortcuts && dropPathRate > 0) {
@@ -123,8 +121,6 @@ export class CifarResNet implements ImageModel {
         `dropPathRate: expected 0 without shortcuts, which carry what is dropped, found ${dropPathRate}`,
       );
     }
-    this.params = params;
-    this.config = config;
     this.conv1 = conv(params.at("conv1"), inChans, width);
     this.bn1 = new BatchNorm2d(params.at("bn1"), width);
     const rates = dropPathRates(dropPathRate, 3 * n);
@@ -143,7 +139,7 @@ export class CifarResNet implements ImageModel {
     this.numFeatures = width * 4;
     this.dropout = new Dropout(params.at("dropout").path, dropRate);
     const built = buildHead(params.at("fc"), this.numFeatures, head);
-    this.fc = built.module;
+    this.classifier = built.module;
     this.numClasses = built.numClasses;
   }
 
@@ -168,35 +164,10 @@ export class CifarResNet implements ImageModel {
     return y;
   }
 
-  /** [B, h, w, C] -> [B, numClasses] */
-  forwardHead(
-    features: Tensor,
-    ctx: Context = inference,
-    { preLogits = false }: { readonly preLogits?: boolean } = {},
-  ): Tensor2D {
-    return tidy(() => {
-      const y = this.dropout.forward(this.pool(features, ctx), ctx);
-      return (preLogits ? y : this.fc.forward(y, ctx)) as Tensor2D;
-    });
-  }
-
-  /** [B, H, W, inChans] images, already normalised -> [B, numClasses] logits */
-  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
-  }
-
-  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(images, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): CifarResNet {
     return rebuildOn(this.params, "fc", seed, (params) => {
       const config = typeof head === "number" ? { ...this.config, numClasses: head } : this.config;
       return new CifarResNet(params, config, head);
     });
-  }
-
-  dispose(): void {
-    this.params.dispose();
   }
 }

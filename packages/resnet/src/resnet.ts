@@ -10,13 +10,12 @@ import {
   buildHead,
   type Context,
   Conv2d,
-  collectIntermediates,
   Dropout,
   DropPath,
   dropPathRates,
   globalAvgPool,
   type Head,
-  type ImageModel,
+  ImageNetwork,
   inference,
   kaimingNormal,
   type Module,
@@ -167,9 +166,7 @@ function join(block: BasicBlock | Bottleneck, x: Tensor4D, residual: Tensor4D, c
 }
 
 /** A residual network for ImageNet (table 1). */
-export class ResNet implements ImageModel {
-  readonly params: ParamStore;
-  readonly config: ResNetConfig;
+export class ResNet extends ImageNetwork<ResNetConfig> {
   readonly numClasses: number;
   readonly numFeatures: number;
   /** Pixels of the image to one of the last map: 32 with four stages. */
@@ -178,16 +175,15 @@ export class ResNet implements ImageModel {
   readonly bn1: BatchNorm2d;
   readonly stages: readonly (readonly Block[])[];
   readonly dropout: Dropout;
-  readonly fc: Module;
+  readonly classifier: Module;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: ResNetConfig, head: Head = config.numClasses) {
+    super(params, config);
     const { layers, width, inChans = 3, dropRate = 0, dropPathRate = 0, zeroInitResidual: zeroInit = false } = config;
     if (layers.length === 0 || layers.some((n) => n < 1)) {
       throw new RangeError(`layers: expected at least one block in each stage, found [${layers.join(", ")}]`);
     }
-    this.params = params;
-    this.config = config;
     this.conv1 = conv(params.at("conv1"), inChans, width, 7, 2);
     this.bn1 = new BatchNorm2d(params.at("bn1"), width);
     const rates = dropPathRates(
@@ -214,7 +210,7 @@ export class ResNet implements ImageModel {
     this.reduction = 4 * 2 ** (layers.length - 1);
     this.dropout = new Dropout(params.at("dropout").path, dropRate);
     const built = buildHead(params.at("fc"), inChannels, head);
-    this.fc = built.module;
+    this.classifier = built.module;
     this.numClasses = built.numClasses;
   }
 
@@ -241,34 +237,9 @@ export class ResNet implements ImageModel {
     return y;
   }
 
-  /** [B, h, w, C] -> [B, numClasses] */
-  forwardHead(
-    features: Tensor,
-    ctx: Context = inference,
-    { preLogits = false }: { readonly preLogits?: boolean } = {},
-  ): Tensor2D {
-    return tidy(() => {
-      const y = this.dropout.forward(this.pool(features, ctx), ctx);
-      return (preLogits ? y : this.fc.forward(y, ctx)) as Tensor2D;
-    });
-  }
-
-  /** [B, H, W, inChans] images, already normalised -> [B, numClasses] logits */
-  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
-  }
-
-  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(images, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): ResNet {
     return rebuildOn(this.params, "fc", seed, (params) => {
       return new ResNet(params, typeof head === "number" ? { ...this.config, numClasses: head } : this.config, head);
     });
-  }
-
-  dispose(): void {
-    this.params.dispose();
   }
 }

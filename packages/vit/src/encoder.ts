@@ -231,10 +231,4 @@ export class Encoder {
         : mean(slice(features, [0, 1, 0], [B, N - 1, D]), 1);
     return (this.fcNorm ? this.fcNorm.forward(pooled, ctx) : pooled) as Tensor2D;
   }
-
-  /** [B, N, D] -> [B, numClasses] */
-  classify(features: Tensor, ctx: Context, preLogits: boolean): Tensor2D {
-    const y = this.dropout.forward(this.pool(features, ctx), ctx);
-    return (preLogits ? y : this.head.forward(y, ctx)) as Tensor2D;
-  }
 }

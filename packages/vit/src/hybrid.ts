@@ -7,10 +7,11 @@
 import {
   type Context,
   Conv2d,
-  collectIntermediates,
+  type Dropout,
   type Head,
-  type ImageModel,
+  ImageNetwork,
   inference,
+  type Module,
   type ParamStore,
   type PartSpec,
   rebuildOn,
@@ -78,23 +79,22 @@ export function hybridGrid(
 }
 
 /** A Vision Transformer over the feature map of any backbone. */
-export class HybridViT implements ImageModel {
-  readonly params: ParamStore;
-  readonly config: HybridViTConfig;
+export class HybridViT extends ImageNetwork<HybridViTConfig> {
   readonly numClasses: number;
   readonly numFeatures: number;
   readonly backbone: Backbone;
   readonly proj: Conv2d;
   readonly encoder: Encoder;
+  readonly dropout: Dropout;
+  readonly classifier: Module;
   /** Put in front of the backbone's names, where it was built elsewhere. */
   readonly prefix: string | undefined;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: HybridViTConfig, head: Head = config.numClasses) {
+    super(params, config);
     const { backbone, patchSize: P, embedDim: D } = config;
     const embed = params.at("patch_embed");
-    this.params = params;
-    this.config = config;
     const inner = embed.at("backbone");
     this.backbone = buildBackbone(backbone, inner);
     const own = this.backbone.params;
@@ -106,6 +106,8 @@ export class HybridViT implements ImageModel {
       throw new RangeError("the backbone does not say its reduction: give it in the configuration, e.g. reduction: 16");
     }
     this.encoder = new Encoder(params, config, grid[0] * grid[1], head);
+    this.dropout = this.encoder.dropout;
+    this.classifier = this.encoder.head;
     this.numClasses = this.encoder.numClasses;
     this.numFeatures = D;
   }
@@ -128,32 +130,10 @@ export class HybridViT implements ImageModel {
     return tidy(() => this.encoder.pool(features, ctx));
   }
 
-  /** [B, N, D] -> [B, numClasses] */
-  forwardHead(
-    features: Tensor,
-    ctx: Context = inference,
-    { preLogits = false }: { readonly preLogits?: boolean } = {},
-  ): Tensor2D {
-    return tidy(() => this.encoder.classify(features, ctx, preLogits));
-  }
-
-  /** [B, H, W, 3] images, already normalised -> [B, numClasses] logits */
-  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
-  }
-
-  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(images, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): HybridViT {
     return rebuildOn(this.params, "head", seed, (params) => {
       const config = typeof head === "number" ? { ...this.config, numClasses: head } : this.config;
       return new HybridViT(params, config, head);
     });
-  }
-
-  dispose(): void {
-    this.params.dispose();
   }
 }

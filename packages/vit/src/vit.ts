@@ -7,10 +7,11 @@
 import {
   type Context,
   Conv2d,
-  collectIntermediates,
+  type Dropout,
   type Head,
-  type ImageModel,
+  ImageNetwork,
   inference,
+  type Module,
   type ParamStore,
   rebuildOn,
 } from "@vitrail/layers";
@@ -38,22 +39,23 @@ export function gridOf({ imgSize, patchSize }: ViTConfig): [number, number] {
 }
 
 /** A Vision Transformer that classifies by its class token, or by the mean of its patches. */
-export class ViT implements ImageModel {
-  readonly params: ParamStore;
-  readonly config: ViTConfig;
+export class ViT extends ImageNetwork<ViTConfig> {
   readonly numClasses: number;
   readonly numFeatures: number;
   readonly patchEmbed: Conv2d;
   readonly encoder: Encoder;
+  readonly dropout: Dropout;
+  readonly classifier: Module;
 
   /** `head` stands in for `config.numClasses` where the classifier is no plain linear layer. */
   constructor(params: ParamStore, config: ViTConfig, head: Head = config.numClasses) {
+    super(params, config);
     const [rows, columns] = gridOf(config);
     const { embedDim: D, patchSize: P, inChans = 3 } = config;
-    this.params = params;
-    this.config = config;
     this.patchEmbed = new Conv2d(params.at("patch_embed").at("proj"), inChans, D, P, { stride: P });
     this.encoder = new Encoder(params, config, rows * columns, head);
+    this.dropout = this.encoder.dropout;
+    this.classifier = this.encoder.head;
     this.numClasses = this.encoder.numClasses;
     this.numFeatures = D;
   }
@@ -73,31 +75,9 @@ export class ViT implements ImageModel {
     return tidy(() => this.encoder.pool(features, ctx));
   }
 
-  /** [B, N, D] -> [B, numClasses] */
-  forwardHead(
-    features: Tensor,
-    ctx: Context = inference,
-    { preLogits = false }: { readonly preLogits?: boolean } = {},
-  ): Tensor2D {
-    return tidy(() => this.encoder.classify(features, ctx, preLogits));
-  }
-
-  /** [B, H, W, inChans] images, already normalised -> [B, numClasses] logits */
-  forward(images: Tensor4D, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.forwardHead(this.forwardFeatures(images, ctx), ctx));
-  }
-
-  intermediates(images: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(images, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): ViT {
     return rebuildOn(this.params, "head", seed, (params) => {
       return new ViT(params, typeof head === "number" ? { ...this.config, numClasses: head } : this.config, head);
     });
-  }
-
-  dispose(): void {
-    this.params.dispose();
   }
 }
