@@ -1,4 +1,4 @@
-import type { OpenOptions, Weights } from "@vitrail/hub";
+import { type OpenOptions, openWeights, type Weights, type WeightsInput } from "@vitrail/hub";
 import type { EngineName } from "@vitrail/jit";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
@@ -12,8 +12,8 @@ import { parseOpenSet } from "./open-set.ts";
 import type { Preprocessor, Running } from "./rows.ts";
 import type { Classifier, Embedder, Photo } from "./types.ts";
 
-/** Settings of `createClassifier` and `createEmbedder`. `W` is what the platform opens weights from. */
-export interface ClassifierOptions<W> extends EngineChoice {
+/** Settings of `createClassifier` and `createEmbedder`. */
+export interface ClassifierOptions extends EngineChoice {
   /** The model. Without it, the weights' config.json names one of `models`. */
   readonly model?: AnyModelSpec;
   /** The models that a config.json may name, e.g. `{ ...resnetModels, ...vitModels }`. */
@@ -22,7 +22,7 @@ export interface ClassifierOptions<W> extends EngineChoice {
    * A name on the hub (`timm/resnet50.a1_in1k`, `resnet50.a1_in1k`, `org/repo@revision`), an entry of a model's table, a folder with
    * config.json and a checkpoint, a bare checkpoint (then `model` is needed), an address, or the parts one by one.
    */
-  readonly weights: W;
+  readonly weights: WeightsInput;
   /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
   readonly hub?: OpenOptions;
   /**
@@ -38,18 +38,13 @@ export interface ClassifierOptions<W> extends EngineChoice {
   readonly onNote?: (message: string) => void;
 }
 
-/** What differs between Node and browsers. */
-export interface Platform<W> {
-  openWeights(weights: W, options: OpenOptions): Promise<Weights>;
-  preprocessor(preprocess: Preprocess): Preprocessor;
-  /** What traces and compiles: loaded only where it is asked for. */
-  jit(): Promise<Jit>;
-}
+/** What differs between Node and browsers: how photos are read and prepared. */
+export type Prepares = (preprocess: Preprocess) => Preprocessor;
 
 /** `createClassifier` of either entry. */
-export async function createClassifierOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Classifier> {
+export async function createClassifierOn(prepares: Prepares, options: ClassifierOptions): Promise<Classifier> {
   const { onNote = () => {} } = options;
-  const { running, about } = await openOn(platform, options, build, async (model, { id, config }) => {
+  const { running, about } = await openOn(prepares, options, build, async (model, { id, config }) => {
     const openSet = parseOpenSet(config?.openSet);
     if (model.numClasses === 0) {
       throw new ClassifyError("no-model", `${id} holds no classifier (0 classes): give weights with one`);
@@ -60,8 +55,8 @@ export async function createClassifierOn<W>(platform: Platform<W>, options: Clas
 }
 
 /** `createEmbedder` of either entry. */
-export async function createEmbedderOn<W>(platform: Platform<W>, options: ClassifierOptions<W>): Promise<Embedder> {
-  const { running } = await openOn(platform, options, buildFeatures, async () => {});
+export async function createEmbedderOn(prepares: Prepares, options: ClassifierOptions): Promise<Embedder> {
+  const { running } = await openOn(prepares, options, buildFeatures, async () => {});
   return embedderOf(running);
 }
 
@@ -70,9 +65,9 @@ export async function createEmbedderOn<W>(platform: Platform<W>, options: Classi
  *
  * @param look at the model and its weights before it is compiled: what else is to be known of them, or why it will not do
  */
-async function openOn<W, About>(
-  platform: Platform<W>,
-  options: ClassifierOptions<W>,
+async function openOn<About>(
+  prepares: Prepares,
+  options: ClassifierOptions,
   make: (spec: ModelSpec<unknown, ImageModel>, weights: Weights) => ImageModel,
   look: (model: ImageModel, weights: Weights) => Promise<About>,
 ): Promise<{ readonly running: Running; readonly about: About }> {
@@ -82,8 +77,8 @@ async function openOn<W, About>(
   const startBackend = () => backendFor(options.backend, options.backendOptions);
   const [started, opened, loaded] = await Promise.allSettled([
     engine === "tfjs" ? startBackend() : undefined,
-    platform.openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
-    engine === "tfjs" ? undefined : warmJit(platform, engine),
+    openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
+    engine === "tfjs" ? undefined : warmJit(engine),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
@@ -106,7 +101,7 @@ async function openOn<W, About>(
     }
     const about = await look(model, weights);
     const preprocess = config?.preprocess ?? spec.preprocess;
-    preprocessor = platform.preprocessor(preprocess);
+    preprocessor = prepares(preprocess);
     const [, height, width] = preprocess.inputSize;
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
     const runner = jit
@@ -122,9 +117,9 @@ async function openOn<W, About>(
   }
 }
 
-/** The runtime loads in its own thread while the weights are read. */
-async function warmJit({ jit }: Pick<Platform<never>, "jit">, engine: EngineName | "auto"): Promise<Jit> {
-  const loaded = await jit();
+/** What traces and compiles is loaded only where it is asked for; the runtime loads in its own thread while the weights are read. */
+async function warmJit(engine: EngineName | "auto"): Promise<Jit> {
+  const loaded = await import("@vitrail/jit");
   loaded.warmUp({ engine });
   return loaded;
 }
@@ -157,8 +152,8 @@ export async function backendFor(
 }
 
 /** A spec whose configuration is the business of the spec alone. */
-function specFor<W>(
-  { model, models }: ClassifierOptions<W>,
+function specFor(
+  { model, models }: ClassifierOptions,
   { id, config, looksLike }: Weights,
 ): ModelSpec<unknown, ImageModel> {
   if (model) return model as ModelSpec<unknown, ImageModel>;

@@ -5,75 +5,23 @@
  */
 import { availableParallelism } from "node:os";
 import { createPreprocessor, evalTransform } from "@vitrail/data";
-import { type OpenOptions, openWeights, type WeightsInput } from "@vitrail/hub";
-import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
+import type { Preprocess } from "@vitrail/layers";
 import {
-  backendFor,
-  type ClassifierOptions as ClassifierOptionsOf,
+  type ClassifierOptions as CommonOptions,
   createClassifierOn,
   createEmbedderOn,
-  type Platform,
+  type Prepares,
 } from "./create.ts";
-import { type LoadOptions as BuildOptions, build } from "./load.ts";
 import { open } from "./photo.ts";
 import type { Preprocessor } from "./rows.ts";
 import type { Classifier, Embedder, Photo, PhotoOptions } from "./types.ts";
 
-export type { WeightsInput } from "@vitrail/hub";
-export type { EngineInfo } from "./engine.ts";
-export { ClassifyError, type ClassifyErrorCode } from "./errors.ts";
-export type { AnyModelSpec } from "./load.ts";
-export { type OpenSet, openSetScore } from "./open-set.ts";
-export type {
-  Answer,
-  BlobLike,
-  Classifier,
-  ClassifyOptions,
-  Embedder,
-  EmbedOutcome,
-  ImageDataLike,
-  Outcome,
-  Photo,
-  PhotoOptions,
-  Prediction,
-} from "./types.ts";
-
-/** Settings of {@link load}. */
-export interface LoadOptions<C = unknown> extends BuildOptions<C> {
-  /** How weights are fetched that are not on this machine: progress, token, offline, time-outs. */
-  readonly hub?: OpenOptions;
-}
+export * from "./shared.ts";
 
 /** Settings of {@link createClassifier} and {@link createEmbedder}. */
-export interface ClassifierOptions extends ClassifierOptionsOf<WeightsInput> {
+export interface ClassifierOptions extends CommonOptions {
   /** Threads that decode and resample photos; they start when they are needed. 0: on the calling thread. Default: one a core. */
   readonly threads?: number;
-}
-
-/**
- * Loads a model alone: to look inside, to take features from, to train on. Starts the "auto" backend if none runs yet.
- *
- * @param spec which model, e.g. `vit_tiny_patch16_224`
- * @param source a name on the hub, an entry of the model's table, a folder, a file, an address: see `openWeights` of `@vitrail/hub`
- * @returns the model; `model.dispose()` frees its weights
- * @throws "checkpoint-mismatch" where the checkpoint is another model's or its classifier has another size
- * @example
- * const model = await load(resnet50, resnet50.weights.a1_in1k); // an unknown tag does not compile
- * const other = await load(vit_tiny_patch16_224, "path/to/folder", { numClasses: 5, onNote: console.warn });
- * const grey = await load(vit_tiny_patch16_224, "path/to/folder", { config: { imgSize: [96, 160], inChans: 1 }, numClasses: 4 });
- */
-export async function load<C, M extends ImageModel>(
-  spec: ModelSpec<C, M>,
-  source: WeightsInput,
-  options: LoadOptions<C> = {},
-): Promise<M> {
-  await backendFor(undefined);
-  const weights = await openWeights(source, options.hub);
-  try {
-    return build(spec, weights, options);
-  } finally {
-    weights.close();
-  }
 }
 
 /**
@@ -86,7 +34,7 @@ export async function load<C, M extends ImageModel>(
  * const [best] = await classifier.classify("photo.jpg"); // { label, index, probability }
  */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  return createClassifierOn(platformOf(options), options);
+  return createClassifierOn(preparesOn(options), options);
 }
 
 /**
@@ -99,13 +47,13 @@ export function createClassifier(options: ClassifierOptions): Promise<Classifier
  * const features = await embedder.embed("photo.jpg"); // Float32Array of embedder.width numbers
  */
 export function createEmbedder(options: ClassifierOptions): Promise<Embedder> {
-  return createEmbedderOn(platformOf(options), options);
+  return createEmbedderOn(preparesOn(options), options);
 }
 
-function platformOf({ threads }: ClassifierOptions): Platform<WeightsInput> {
-  const jit = () => import("@vitrail/jit"); // only where it is asked for
-  return { openWeights, preprocessor: (preprocess) => preprocessor(preprocess, threads), jit };
-}
+const preparesOn =
+  ({ threads }: ClassifierOptions): Prepares =>
+  (preprocess) =>
+    preprocessor(preprocess, threads);
 
 /** Settings that a pool of threads is made with: calls that share them share a pool. */
 type DecodeSettings = Pick<PhotoOptions, "maxPixels" | "orientation" | "icc">;

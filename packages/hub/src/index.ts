@@ -2,6 +2,7 @@
  * Names to files: the hub and its cache, folders, files, addresses and weights packages.
  * @module
  */
+export * from "./browser.ts";
 export {
   type CachedRepo,
   type CachedRevision,
@@ -11,21 +12,8 @@ export {
   pruneCache,
   verifyCache,
 } from "./cache-contents.ts";
-export type { Preprocess, WeightsConfig } from "./config.ts";
-export { parseConfig } from "./config.ts";
 export { type DownloadedWeights, downloadWeights, isCached } from "./download.ts";
-export type { HubErrorCode } from "./errors.ts";
-export { HubError, isHubError } from "./errors.ts";
 export { openFile } from "./file-storage.ts";
 export { type HubId, parseHubId } from "./hub-id.ts";
-export { openWeights } from "./local.ts";
-export { nearestNames } from "./nearest.ts";
-export type {
-  DownloadProgress,
-  OpenOptions,
-  PublishedWeights,
-  Weights,
-  WeightsInput,
-  WeightsSource,
-} from "./weights.ts";
+export { openWeights } from "./local.ts"; // instead of the browser's: this machine's files and packages, too
 export { modelsInPackage, type PackagedModel, weightsPackage } from "./weights-package.ts";
