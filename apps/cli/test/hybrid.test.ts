@@ -18,6 +18,8 @@ const resnet = [
   "pictures",
   "--model",
   "resnet20_cifar",
+  "--set",
+  "model_kwargs={width: 8}",
   "--image-size",
   "16",
   "--epochs",
@@ -61,7 +63,10 @@ describe("a hybrid on a trained network", () => {
     const moved = Math.max(...after.map((value, i) => Math.abs(value - (before[i] as number))));
     expect(moved).toBeLessThan(0.01); // a few steps of 1e-4 away, not drawn anew
     const { architecture, model_args } = json("hybrid/config.json");
-    expect([architecture, model_args]).toEqual(["vit_mini_r20_s4_32", { depth: 1, img_size: 16 }]);
+    expect([architecture, model_args]).toEqual([
+      "vit_mini_r20_s4_32",
+      { backbone: { width: 8 }, depth: 1, img_size: 16 },
+    ]); // as narrow as the run it begins from
     const judged = await vitrail("eval", "--data", "pictures", "--weights", "hybrid", "--json");
     expect(JSON.parse(judged.stdout).loss).toBeCloseTo(json("hybrid/evaluation.json").loss, 5);
     const answers = await vitrail("classify", "pictures/val/red/0.png", "--weights", "hybrid", "--json");

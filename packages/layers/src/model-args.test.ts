@@ -19,6 +19,15 @@ describe("withModelArgs", () => {
     expect(changed.config).toMatchObject({ globalPool: "avg", fcNorm: false, attnDropRate: 0.1 });
   });
 
+  test("takes a backbone's own", () => {
+    const backbone = { name: "resnet20", config: { width: 16, numClasses: 0 }, build: () => {} };
+    const hybrid = { ...spec, config: { imgSize: 32, backbone } } as unknown as PartSpec;
+    const changed = withModelArgs(hybrid, { img_size: 64, backbone: { width: 32 } }).config;
+    expect(changed).toEqual({ imgSize: 64, backbone: { ...backbone, config: { width: 32, numClasses: 0 } } });
+    expect(() => withModelArgs(hybrid, { backbone: { widht: 32 } })).toThrow(/^resnet20: model_args: widht: expected/);
+    expect(() => withModelArgs(hybrid, { backbone: 32 })).toThrow(/or backbone with settings of its own$/);
+  });
+
   test("refuses names that the model does not know, and values that are no plain data", () => {
     expect(() => withModelArgs(spec, { patch: 4 })).toThrow(
       /vit_x: model_args: patch: expected one of img_size, embed_dim/,

@@ -1,4 +1,5 @@
 /** The model of a training run: built, with its weights, for the classes of the data. */
+import type { Weights } from "@vitrail/hub";
 import {
   createModel,
   type ImageModel,
@@ -132,7 +133,7 @@ async function fromBackbone(
     throw new UserError(`backbone_weights: ${weights} holds the backbone as well; leave one of them out`);
   const opened = await openFrom(source, offline);
   try {
-    const trainee = fromSpec(own, recipe);
+    const trainee = fromSpec(own, { ...recipe, model_kwargs: { ...sizesIn(opened, own), ...recipe.model_kwargs } });
     const { spec } = trainee;
     onNote(`${spec.name}: the backbone is from ${opened.id}, the rest starts from random weights`);
     return {
@@ -154,6 +155,13 @@ async function fromBackbone(
     opened.close();
     throw error;
   }
+}
+
+/** What a backbone's config.json says of its sizes, as the hybrid's. */
+function sizesIn({ config }: Weights, hybrid: Spec): Record<string, unknown> {
+  const { backbone } = hybrid.config as { readonly backbone: { readonly name?: string } };
+  const fits = config?.modelArgs && `${config.architecture.split(".")[0]}_backbone` === backbone.name;
+  return fits ? { backbone: config.modelArgs } : {};
 }
 
 /** The weights' classes in words, where they are as many as the data's and not the same ones in the same order. */
