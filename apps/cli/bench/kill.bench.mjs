@@ -6,9 +6,10 @@
 // before it is killed is compared, and another one begun.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeResults } from "@repo/bench";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const command = join(root, "apps/cli/dist/vitrail.js");
@@ -148,10 +149,8 @@ for (let last = false; !last; ) {
 }
 rmSync(work, { recursive: true, force: true });
 
-const result = {
+const found = {
   work: "vitrail train, ResNet of 3 blocks on 64 pictures of 16 x 16, a state saved after each of 96 updates; SIGKILL at random moments",
-  machine: { cpu: cpus()[0].model, cores: cpus().length },
-  versions: { node: process.version },
   seed: SEED,
   kills,
   killed,
@@ -161,8 +160,5 @@ const result = {
   different,
 };
 console.log(`${kills} kills ${JSON.stringify(killed)}, ${runs - 1} runs, ${different.length} of them with other bytes`);
-if (KILLS >= 100) {
-  mkdirSync(join(root, "bench/results"), { recursive: true });
-  writeFileSync(join(root, "bench/results/train-kill.json"), `${JSON.stringify(result, null, 2)}\n`);
-}
+if (KILLS >= 100) writeResults("train-kill", [found]);
 process.exitCode = different.length === 0 ? 0 : 1;

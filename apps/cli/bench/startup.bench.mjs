@@ -3,10 +3,11 @@
 // A command on 1 photo and one on 11 take turns: a tenth of the difference is a photo's own work (decoding, preprocessing, the
 // forward pass), and what is left of the first is start-up (process, modules, weights, backend). Medians.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median, round, writeResults } from "@repo/bench";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const weights = join(root, "../shared/hub/timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k");
@@ -57,8 +58,6 @@ function seconds([command, args]) {
   if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
   return (performance.now() - begin) / 1000;
 }
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
-const round = (x) => Number(x.toFixed(3));
 
 const times = Object.fromEntries(Object.keys(commands).map((name) => [name, { one: [], many: [] }]));
 for (let turn = 0; turn <= ROUNDS; turn++) {
@@ -92,7 +91,4 @@ const rows = Object.entries(times)
     };
   });
 const { version } = JSON.parse(readFileSync(join(root, "apps/cli/package.json"), "utf8"));
-mkdirSync(join(root, "bench/results"), { recursive: true });
-const machine = { cpu: cpus()[0].model, cores: cpus().length };
-const result = { machine, versions: { node: process.version, vitrail: version }, rows };
-writeFileSync(join(root, "bench/results/cli-startup.json"), `${JSON.stringify(result, null, 2)}\n`);
+writeResults("cli-startup", rows, { versions: { vitrail: version } });

@@ -6,20 +6,20 @@
  * Writes bench/results/checkpoint-load.json.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { median, peakMemory, writeResults } from "@repo/bench";
 import { openFile } from "../../hub/dist/index.js";
 import { readCheckpoint } from "../dist/index.js";
-import { machine, median, peakMemory, sum } from "./measure.mjs";
+import { sum } from "./sum.mjs";
 import { writeVitBase } from "./vit-base.mjs";
 
 const ROUNDS = Number(process.env.VITRAIL_ROUNDS ?? 11);
 const script = fileURLToPath(new URL("load.py", import.meta.url));
 const self = fileURLToPath(import.meta.url);
-const results = fileURLToPath(new URL("../../../bench/results/checkpoint-load.json", import.meta.url));
 const FILES = { safetensors: "model.safetensors", torch: "zip.pth", "torch-legacy": "legacy.pth" };
 
 const bytesOf = (values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -105,14 +105,11 @@ async function compare(python, folder) {
     }
   }
   theirs.stdin.end();
-  const report = {
-    machine: machine(),
-    versions: { node: process.versions.node, torch, safetensors },
+  writeResults("checkpoint-load", rows, {
+    versions: { torch, safetensors },
     rounds: ROUNDS,
     loadAverage: Number(loadavg()[0].toFixed(1)), // of everything on the machine, this run included: over 3, read ratios only
-    rows,
-  };
-  writeFileSync(results, `${JSON.stringify(report, null, 2)}\n`);
+  });
   console.table(rows, ["work", "ours", "theirs", "ratio", "oursPeakOverTensors", "theirsPeakOverTensors"]);
 }
 

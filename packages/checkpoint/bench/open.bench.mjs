@@ -4,28 +4,17 @@
  * Needs the built packages. Writes bench/results/checkpoint-open.json.
  */
 import { spawnSync } from "node:child_process";
-import {
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median, peakMemory, writeResults } from "@repo/bench";
 import { openFile } from "../../hub/dist/index.js";
 import { readCheckpoint } from "../dist/index.js";
-import { machine, median, peakMemory, sum } from "./measure.mjs";
+import { sum } from "./sum.mjs";
 import { writeVitBase } from "./vit-base.mjs";
 
 const ROUNDS = 11;
-const results = fileURLToPath(new URL("../../../bench/results/checkpoint-open.json", import.meta.url));
 
 const modes = {
   /** Tensor by tensor: nothing stays. */
@@ -110,18 +99,13 @@ function main() {
       oursPeakMiB: memory(mode),
       theirsPeakMiB: memory(theirs),
     });
-    const report = {
-      machine: machine(),
-      versions: { node: process.versions.node },
-      rows: [
-        row("open, sum every byte, tensor by tensor", "ours", "fs.readSync in pieces of 1 MB, same sum", "readPieces"),
-        row("open, sum every byte, tensor by tensor", "ours", "fs.readFileSync, same sum", "readFile"),
-        row("open, hold all tensors, sum every byte", "oursHeld", "fs.readFileSync, same sum", "readFile"),
-      ],
-    };
-    mkdirSync(join(results, ".."), { recursive: true });
-    writeFileSync(results, `${JSON.stringify(report, null, 2)}\n`);
-    console.table(report.rows, ["work", "peer", "ours", "theirs", "ratio", "oursPeakMiB", "theirsPeakMiB"]);
+    const rows = [
+      row("open, sum every byte, tensor by tensor", "ours", "fs.readSync in pieces of 1 MB, same sum", "readPieces"),
+      row("open, sum every byte, tensor by tensor", "ours", "fs.readFileSync, same sum", "readFile"),
+      row("open, hold all tensors, sum every byte", "oursHeld", "fs.readFileSync, same sum", "readFile"),
+    ];
+    writeResults("checkpoint-open", rows);
+    console.table(rows, ["work", "peer", "ours", "theirs", "ratio", "oursPeakMiB", "theirsPeakMiB"]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

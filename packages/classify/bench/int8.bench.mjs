@@ -7,12 +7,12 @@ import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { openWeights } from "@vitrail/hub";
 import { compile, exportOnnx, hostTensors, quantize } from "@vitrail/jit";
 import { loadModel } from "@vitrail/layers";
 import { vit_tiny_patch16_224 as spec } from "@vitrail/vit";
 import ort from "onnxruntime-node";
-import { round, rowOf, threads, turns, writeResults } from "../../jit/bench/turns.mjs";
 import { photosIn, SIDE, tenCrops } from "./crops.mjs";
 import { curve } from "./curve.mjs";
 
@@ -130,7 +130,15 @@ for (const count of sensitivity.length > 0 ? counts("KEEP", [4, 12, 24]) : []) {
 const good = points.filter(({ agreement: share }) => share >= GOAL).sort((a, b) => b.speed - a.speed)[0];
 console.log(good ? `the fastest with ${GOAL}: ${good.label}, ${good.speed} times fp32` : `none keeps ${GOAL}`);
 const photosNote = { calibrate: calibration.length, judge: judges.length, crops: CROPS };
-await writeResults("classify-int8", rows, { photos: photosNote, goal: GOAL, fastest: good?.label ?? null });
+const versions = versionsOf(["onnxruntime-node"], import.meta.url);
+writeResults("classify-int8", rows, {
+  versions,
+  threads,
+  note: RATES,
+  photos: photosNote,
+  goal: GOAL,
+  fastest: good?.label ?? null,
+});
 writeFileSync(
   new URL("../../../bench/results/classify-int8.svg", import.meta.url),
   curve(points, {

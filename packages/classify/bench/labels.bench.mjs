@@ -10,12 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { RATES, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { encodeSafetensors } from "@vitrail/checkpoint";
 import { createClassifier } from "@vitrail/classify";
 import { createModel } from "@vitrail/layers";
 import { useBackend } from "@vitrail/tensor";
 import { vitModels } from "@vitrail/vit";
-import { rowOf, threads, turns, writeResults } from "../../jit/bench/turns.mjs";
 
 const shared = (path) => fileURLToPath(new URL(`../../../../shared/${path}`, import.meta.url));
 const photos = shared("data/imagenet-photos");
@@ -128,6 +128,12 @@ for (const [name, folder] of [
   }
   await ours.dispose();
 }
-await writeResults("classify-labels", rows, { versions, batchSize: BATCH });
+const packages = versionsOf(["onnxruntime-node"], import.meta.url);
+writeResults("classify-labels", rows, {
+  versions: { ...packages, ...versions },
+  threads,
+  note: RATES,
+  batchSize: BATCH,
+});
 rmSync(work, { recursive: true });
 process.exit(0);

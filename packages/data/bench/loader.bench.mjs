@@ -1,13 +1,12 @@
 // The loader against torchvision's DataLoader: decode, RandomResizedCrop 224, flip, RandAugment (timm's rand-m9-mstd0.5 on both
 // sides), normalise, batches of 32; the same photos from disk, the same number of workers, a whole epoch each, turn about.
 //   npm run bench -- data-loader      (VITRAIL_PYTHON names an interpreter with torch, torchvision and timm)
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { RATES, rowOf, threads, turns, writeResults } from "@repo/bench";
 import sharp from "sharp";
-import { rowOf, threads, turns, writeResults } from "../../jit/bench/turns.mjs";
 import { createLoader } from "../dist/index.js";
 
 const root = new URL("../../../", import.meta.url);
@@ -103,7 +102,5 @@ for (const aa of ["rand-m9-mstd0.5", null]) {
   await loader.dispose();
   peer.end();
 }
-const commit = await promisify(execFile)("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).catch(() => undefined);
-await writeResults("data-loader", rows, {
-  versions: { sharp: sharp.versions.sharp, vips: sharp.versions.vips, ...versions, commit: commit?.stdout.trim() },
-});
+const { sharp: sharpVersion, vips } = sharp.versions;
+writeResults("data-loader", rows, { versions: { sharp: sharpVersion, vips, ...versions }, threads, note: RATES });

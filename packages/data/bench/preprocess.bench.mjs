@@ -1,12 +1,11 @@
 // Decode + Pillow-exact resize + crop + normalise of real photos, against Pillow and timm's transform in Python.
 //   npm run bench -- data-preprocess      (VITRAIL_PYTHON names an interpreter with Pillow and timm)
 // Both sides take the same bytes from memory, turn about, several times; the medians count. Python runs with one thread.
-import { execFile, spawn } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { median, RATES, writeResults } from "@repo/bench";
 import sharp from "sharp";
 import { createPreprocessor } from "../dist/index.js";
 
@@ -81,7 +80,6 @@ async function round(threads) {
   return (performance.now() - begin) / 1000;
 }
 
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const peer = await startPeer();
 const ours = { 1: [], 2: [] };
 const theirs = [];
@@ -113,17 +111,5 @@ const rows = [1, 2].map((threads) => {
 });
 for (const r of rows)
   console.log(`${r.work}: ${r.ours} img/s${r.peer ? `, ${r.peer} ${r.theirs} img/s: ${r.ratio}x` : ""}`);
-const commit = await promisify(execFile)("git", ["rev-parse", "--short", "HEAD"], { cwd: root }).catch(() => undefined);
-const report = {
-  machine: { cpu: cpus()[0]?.model, cores: cpus().length, note: "other work may run on it; units are images a second" },
-  versions: {
-    node: process.version,
-    sharp: sharp.versions.sharp,
-    vips: sharp.versions.vips,
-    ...peer?.versions,
-    commit: commit?.stdout.trim(),
-  },
-  rows,
-};
-await mkdir(new URL("bench/results/", root), { recursive: true });
-await writeFile(new URL("bench/results/data-preprocess.json", root), `${JSON.stringify(report, null, 2)}\n`);
+const { sharp: sharpVersion, vips } = sharp.versions;
+writeResults("data-preprocess", rows, { versions: { sharp: sharpVersion, vips, ...peer?.versions }, note: RATES });

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { median, RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { createModel } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { createRng, matMul, tensor4d, useBackend } from "@vitrail/tensor";
@@ -12,7 +13,6 @@ import { vitModels } from "@vitrail/vit";
 import ort from "onnxruntime-node";
 import { compile, exportOnnx, hostTensors, quantize } from "../dist/index.js";
 import { eagerTorch, exportModels, python } from "./torch.mjs";
-import { median, round, rowOf, threads, turns, writeResults } from "./turns.mjs";
 
 const models = { ...resnetModels, ...vitModels };
 const all = ["vit_tiny_patch16_224", "resnet18", "resnet50", "vit_base_patch16_224"];
@@ -225,5 +225,10 @@ await each(
 await each("compile", [[base], [tiny]], timeToSession);
 if (!process.env.BENCH_FOLDER) await rm(folder, { recursive: true });
 const name = parts.length === 7 && names.length === 4 ? "jit-forward" : `jit-forward-${parts.join("-")}`;
-await writeResults(name, rows, { versions: { "@tensorflow/tfjs-backend-wasm": "4.22.0", ...versions } });
+const packages = versionsOf(["onnxruntime-node", "onnxruntime-web"], import.meta.url);
+writeResults(name, rows, {
+  versions: { ...packages, "@tensorflow/tfjs-backend-wasm": "4.22.0", ...versions },
+  threads,
+  note: RATES,
+});
 process.exit(0);

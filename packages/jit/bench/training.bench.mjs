@@ -6,6 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { median, RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { createModel, summarize } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { matMul, useBackend } from "@vitrail/tensor";
@@ -14,7 +15,6 @@ import ort from "onnxruntime-node";
 import { exportOnnx } from "../dist/index.js";
 import { stepPeer, torchPeer } from "./peers/process.mjs";
 import { tfjsNodePeer } from "./peers/tfjs-node.mjs";
-import { median, round, rowOf, threads, turns, writeResults } from "./turns.mjs";
 
 const time = Number(process.env.BENCH_SECONDS ?? 40);
 const python = process.env.VITRAIL_PYTHON;
@@ -102,5 +102,10 @@ for (const [name, batch, peers] of cases) {
     );
   }
 }
-await writeResults("jit-training", rows, { versions: { tfjs: "4.22.0", torch: "2.13.0" } });
+const packages = versionsOf(["onnxruntime-node"], import.meta.url);
+writeResults("jit-training", rows, {
+  versions: { ...packages, tfjs: "4.22.0", torch: "2.13.0" },
+  threads,
+  note: RATES,
+});
 process.exit(0);

@@ -2,8 +2,7 @@
  * GFLOP/s of convolutions and matrix products on the wasm backend, forward and backward:
  * `npm run bench -- tensor-wasm-kernels`. A gradient's ratio is against the forward pass of the same shape in the same run. Needs the build.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { arch, cpus } from "node:os";
+import { round, writeResults } from "@repo/bench";
 import { conv2d, createRng, engine, matMul, add as plus, tensor, useBackend } from "../dist/index.js";
 
 await useBackend("wasm");
@@ -42,7 +41,6 @@ const add = (work, model, batch, flops, ours, theirs) => {
   });
   console.log(`${work.padEnd(14)} ${model.padEnd(34)} ${a.toFixed(1).padStart(6)} GFLOP/s, forward ${b.toFixed(1)}`);
 };
-const round = (x) => Number(x.toFixed(2));
 
 // [batch, side, in, out, kernel, stride]: ResNet-18's and ResNet-50's, then the CIFAR ResNet's
 const convolutions = [
@@ -125,8 +123,7 @@ for (const [batch, m, k, n] of [
   for (const t of [a, b, at, bt]) t.dispose();
 }
 
-const machine = `${cpus().length} x ${cpus()[0]?.model.trim()}, ${process.platform} ${arch()}`;
-const versions = { node: process.version, "@tensorflow/tfjs-backend-wasm": "4.22.0" };
-const results = new URL("../../../bench/results/tensor-wasm-kernels.json", import.meta.url);
-mkdirSync(new URL(".", results), { recursive: true });
-writeFileSync(results, `${JSON.stringify({ machine, versions, rows }, null, 2)}\n`);
+writeResults("tensor-wasm-kernels", rows, {
+  versions: { "@tensorflow/tfjs-backend-wasm": "4.22.0" },
+  note: "units are GFLOP/s of processor time",
+});
