@@ -16,6 +16,7 @@ import { fuseGelu, shareNormalCdf } from "./gelu.ts";
 import { fuseLayerNorm, fuseLayerNormTraining } from "./layer-norm.ts";
 import { assignLayouts } from "./layout.ts";
 import { dropUnusedPositions, foldPadding } from "./padding.ts";
+import { scaleProducts } from "./product-scale.ts";
 import { maskByResult } from "./relu-mask.ts";
 import { simplify } from "./simplify.ts";
 import { dropTrailingOnes } from "./trailing-ones.ts";
@@ -61,6 +62,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   foldConstants(graph);
   fuseBatchNormTraining(graph); // after this no pass may join equal nodes
   removeDeadCode(graph);
+  scaleProducts(graph);
   fuseAffine(graph, countUses(graph));
   dropTrailingOnes(graph);
   simplify(graph);

@@ -6,6 +6,7 @@ import {
   grads,
   keep,
   layerNorm,
+  matMul,
   mul,
   relu,
   scaledDotProductAttention,
@@ -90,6 +91,39 @@ test("GELU and its gradient share Φ, made in one pass", async () => {
   expect(count(graph, "HardSigmoid")).toBe(1);
   expect(opsOf(graph)).toHaveLength(10);
   expect(opsOf(traced((x) => mul(add(x, 1), 0.5), [[4]], shareNormalCdf))).toEqual(["Add", "Mul"]);
+});
+
+test("the product before GELU gives z / √2, those after it make up for that", async () => {
+  const mlp = (x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor) => matMul(gelu(add(matMul(x, w1), b1)), w2);
+  const f = (...inputs: Tensor[]) => {
+    const dy = inputs.at(-1) as Tensor;
+    const { value, grads: slopes } = valueAndGrads(mlp as never)(inputs.slice(0, -1), dy);
+    return { value, dx: slopes[0] as Tensor, dw1: slopes[1] as Tensor, dw2: slopes[3] as Tensor };
+  };
+  const shapes = [[5, 4], [4, 8], [8], [8, 3], [5, 3]];
+  const graph = await same(f, shapes, training);
+  const alphas = graph.nodes.flatMap(({ op, attrs }) => (op === "Gemm" && attrs.alpha ? [attrs.alpha as number] : []));
+  expect(alphas.map((alpha) => alpha.toFixed(4)).sort()).toEqual(["0.7071", "1.4142", "1.4142"]);
+  expect(opsOf(graph).filter((op) => op !== "Gemm" && op !== "Reshape")).toHaveLength(9); // a pass less
+  // What somebody else reads stays as it is.
+  const shown = (x: Tensor, w: Tensor, w2: Tensor) => {
+    const z = matMul(x, w);
+    return { y: matMul(mul(z, relu(z)), w2), half: mul(z, 0.5), z };
+  };
+  expect(
+    count(
+      await same(
+        shown,
+        [
+          [5, 4],
+          [4, 8],
+          [8, 3],
+        ],
+        training,
+      ),
+      "Mul",
+    ),
+  ).toBe(2);
 });
 
 test("layer normalisation gives its gradient the mean and the deviation", async () => {
