@@ -71,6 +71,24 @@ describe("linePlot", () => {
     expect(svg.match(/<circle/g)).toHaveLength(3);
   });
 
+  test("tells many curves by colour and dashes, their names in rows, and says how far points may be off", () => {
+    const curves = [0, 0, 1, 1].map((colour, i) => ({
+      name: `network ${colour} at some length, trained the one way or the other`,
+      points: [[0, 0.5] as const, [1, 0.7 + i / 20] as const],
+      margins: [0.02, 0],
+      colour,
+      dashed: i % 2 === 1,
+    }));
+    const xTicks = [10, 100].map((percent, value) => ({ value, label: `${percent} %` }));
+    const svg = linePlot({ title: "Right", xLabel: "data", unit: "percent", xTicks, curves });
+    expectSound(svg);
+    expect(svg.match(/stroke-dasharray/g)).toHaveLength(2 * 2); // the curves and their names
+    expect(new Set(svg.match(/(?<=<text x="86" y=")\d+/g))).toEqual(new Set(["50", "68", "86", "104"]));
+    expect(svg).toContain('height="434"');
+    expect(svg.match(/V[\d.]+"\/>/g)).toHaveLength(4); // one point of each curve
+    for (const { label } of xTicks) expect(svg).toContain(`>${label}</text>`);
+  });
+
   test("says when there is nothing yet", () => {
     for (const points of [[], [[1, Number.NaN] as const]]) {
       const svg = plot(points);
