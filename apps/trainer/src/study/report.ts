@@ -51,13 +51,12 @@ export function table(results: readonly Result[]): string[] {
       if (cells.every((cell) => cell === undefined)) return [];
       const from = kind === "scratch" ? "nothing" : family.hub === undefined ? "the six classes" : "ImageNet-21k, -1k";
       const size = `${(family.params / 1e6).toFixed(2)} M | ${(1000 * family.gmacs).toFixed(0)}`;
-      const speed = speedOf(results, family.name);
-      return [`| ${family.title} | ${size} | ${speed} | ${from} | ${cells.map(cellText).join(" | ")} |`];
+      return [`| ${family.title} | ${size} | ${from} | ${cells.map(cellText).join(" | ")} |`];
     }),
   );
   return [
-    `| network | parameters | MMACs | s per 1000 images | begins from | ${FRACTIONS.map((f) => percent(f, 0)).join(" | ")} |`,
-    `| --- | --: | --: | --: | --- |${FRACTIONS.map(() => " --: |").join("")}`,
+    `| network | parameters | MMACs | begins from | ${FRACTIONS.map((f) => percent(f, 0)).join(" | ")} |`,
+    `| --- | --: | --: | --- |${FRACTIONS.map(() => " --: |").join("")}`,
     ...rows,
   ];
 }
@@ -66,15 +65,6 @@ function cellText(cell: Cell | undefined): string {
   if (!cell) return "–";
   const range = cell.range ? ` (${points(cell.range[0])}–${points(cell.range[1])})` : "";
   return `${points(cell.top1)} ± ${points(cell.margin)}${range}`;
-}
-
-/** Of training on one core, with everything that goes with it. */
-function speedOf(results: readonly Result[], family: string): string {
-  const own = results.filter((one) => one.family === family);
-  const [seconds, images] = [own.map((one) => one.seconds), own.map((one) => one.images)].map((all) =>
-    all.reduce((sum, one) => sum + one, 0),
-  ) as [number, number];
-  return ((1000 * seconds) / images).toFixed(1);
 }
 
 /** What the figures say, in sentences; nothing where runs are missing. */

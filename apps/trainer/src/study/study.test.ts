@@ -74,9 +74,7 @@ test("the networks have the sizes that the table says, and those pretrained here
 test("the table has a row a network and kind of run, with margins and, of several seeds, their range", () => {
   const rows = table(given(invented));
   expect(rows).toHaveLength(2 + 3 * 2 + 1);
-  expect(rows[2]).toMatch(
-    /^\| ResNet-20 \| 0\.27 M \| 41 \| 4\.0 \| nothing \| 55\.0 ± 1\.5 \| 65\.0 ± 1\.5 \| 75\.0 ± 1\.3 \|$/,
-  );
+  expect(rows[2]).toBe("| ResNet-20 | 0.27 M | 41 | nothing | 55.0 ± 1.5 | 65.0 ± 1.5 | 75.0 ± 1.3 |");
   expect(table(given(invented, 2))[2]).toContain("| 55.5 ± 1.1 (55.0–56.0) |");
   expect(table(given(invented).slice(0, 4))).toHaveLength(3);
   expect(cellOf([], "vit", "scratch", 1)).toBeUndefined();
