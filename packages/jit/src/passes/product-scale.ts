@@ -58,7 +58,8 @@ function match(node: Node, readers: Readers) {
   const other = all.find((one) => one !== node);
   if (all.length !== 2 || other?.op !== "Mul" || other.inputs[0] === other.inputs[1]) return undefined;
   const after = productsAfter(other.outputs[0] as Value, readers);
-  return after && { factor, x, product, after };
+  // One that reads it as both operands would need the factor twice.
+  return after && new Set(after).size === after.length ? { factor, x, product, after } : undefined;
 }
 
 /** The products that read a value as an operand, where nobody else reads it. */
