@@ -6,7 +6,7 @@ import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 
 /** A note of results: what their units are. */
-export const RATES = process.env.BENCH_NOTE ?? "units are images a second where nothing else is said";
+export const RATES = "units are images a second where nothing else is said";
 export const threads = Number(process.env.BENCH_THREADS ?? cpus().length);
 export const seconds = Number(process.env.BENCH_SECONDS ?? 12);
 
@@ -109,13 +109,10 @@ function versionOf(file, name) {
 /**
  * Writes bench/results/NAME.json.
  * @param versions of what was measured beside Node itself
- * @param note what a reader must know of the rows; `more` stands beside them
+ * @param note what a reader must know of the rows, where BENCH_NOTE says nothing else; `more` stands beside them
  */
-export function writeResults(
-  name,
-  rows,
-  { versions = {}, threads: used, note = process.env.BENCH_NOTE, ...more } = {},
-) {
+export function writeResults(name, rows, { versions = {}, threads: used, note: units, ...more } = {}) {
+  const note = process.env.BENCH_NOTE ?? units;
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,

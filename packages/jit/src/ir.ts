@@ -158,3 +158,17 @@ export function countUses(graph: Graph): Map<Value, number> {
   for (const { value } of graph.outputs) use(value);
   return uses;
 }
+
+/** The nodes that read each value, once for each operand. */
+export function readersOf({ nodes }: Graph): ReadonlyMap<Value, readonly Node[]> {
+  const readers = new Map<Value, Node[]>();
+  for (const node of nodes) {
+    for (const v of node.inputs) {
+      if (!v) continue;
+      const list = readers.get(v);
+      if (list) list.push(node);
+      else readers.set(v, [node]);
+    }
+  }
+  return readers;
+}

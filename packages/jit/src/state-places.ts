@@ -48,7 +48,8 @@ export class StatePlaces {
     for (const [port, list] of vectorsOf(states)) {
       const read = list.filter(({ input }) => dims.has(input));
       if (read.length < 2) continue;
-      for (const [input, offset] of joinVectors(graph, port, read)) joined.set(input, { port, offset });
+      for (const [input, offset] of joinVectors(graph, { input: port, output: nextName(port) }, read))
+        joined.set(input, { port, offset });
     }
     for (const { input } of states.flatMap(({ ports }) => ports)) {
       const own = dims.get(input);

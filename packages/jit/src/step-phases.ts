@@ -3,13 +3,11 @@
  * the session looks whether the gradients are finite; after that nobody reads the old state but the update itself, whose new
  * values may be written over the old ones: a copy of all parameters and slots less than with one graph.
  */
-import { Graph, type Node, type Port, sameShape, type Value } from "./ir.ts";
+import { Graph, type Node, type Port, readersOf, sameShape, type Value } from "./ir.ts";
 
 export interface StepPhases {
   readonly gradient: Graph;
   readonly update: Graph;
-  /** What the first finds for the second: outputs of the one and inputs of the other. */
-  readonly crossing: readonly Port[];
   /** State inputs whose next value may be written where they lie. */
   readonly inPlace: readonly string[];
 }
@@ -44,7 +42,7 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
   const shown = ports.filter((port) => !first.includes(port));
   const gradient = part(graph, early, [...first, ...shown], []);
   const update = part(graph, late, last, ports);
-  return { gradient, update, crossing: ports, inPlace: overwritable(update, carry) };
+  return { gradient, update, inPlace: overwritable(update, carry) };
 }
 
 /** Cheaper to do again than to keep: views, squares (of each gradient, for the norm of all), and joined vectors of state taken apart. */
@@ -93,15 +91,12 @@ const views = new Set(["Reshape", "Identity"]);
 
 /** Inputs that are read for the last time before, or while, their next value is written. */
 function overwritable(update: Graph, carry: Readonly<Record<string, string>>): string[] {
-  const readers = new Map<Value, Node[]>();
-  for (const node of update.nodes) {
-    for (const v of node.inputs) if (v) readers.set(v, [...(readers.get(v) ?? []), node]);
-  }
+  const readers = readersOf(update);
   const outputs = new Map(update.outputs.map(({ name, value }) => [name, value]));
   const given = new Set(outputs.values());
-  const readersOf = (v: Value): Node[] =>
+  const throughViews = (v: Value): readonly Node[] =>
     (readers.get(v) ?? []).flatMap((node) =>
-      views.has(node.op) ? [node, ...readersOf(node.outputs[0] as Value)] : [node],
+      views.has(node.op) ? [node, ...throughViews(node.outputs[0] as Value)] : [node],
     );
   return Object.entries(carry).flatMap(([input, output]) => {
     const value = update.inputs.find(({ name }) => name === input)?.value;
@@ -109,7 +104,7 @@ function overwritable(update: Graph, carry: Readonly<Record<string, string>>): s
     const producer = next?.producer;
     if (!value || !next || !producer) return [];
     const before = ancestors(producer.inputs.filter((v) => v !== undefined));
-    const all = readersOf(value);
+    const all = throughViews(value);
     const fits = all.every((node) => {
       if (node === producer)
         return pointwise.has(node.op) && node.inputs.every((v) => v && sameShape(v.shape, next.shape));

@@ -2,34 +2,33 @@ import { encodeSafetensors } from "@vitrail/checkpoint";
 import type { WeightsSource } from "@vitrail/hub";
 import {
   buildHead,
-  type Context,
-  collectIntermediates,
+  Dropout,
   type Head,
-  type ImageModel,
-  inference,
+  ImageNetwork,
   type ModelSpec,
   type Module,
   type ParamStore,
   rebuildOn,
 } from "@vitrail/layers";
-import { mean, type Tensor, type Tensor2D, type Tensor4D, tidy } from "@vitrail/tensor";
+import { mean, type Tensor, type Tensor2D, type Tensor4D } from "@vitrail/tensor";
 
 interface MeanColorConfig {
   readonly numClasses: number;
 }
 
 /** The smallest image model: the mean colour of the image under a linear classifier. */
-export class MeanColor implements ImageModel {
-  readonly params: ParamStore;
+export class MeanColor extends ImageNetwork<MeanColorConfig> {
   readonly numClasses: number;
   readonly numFeatures = 3;
-  readonly head: Module;
+  readonly dropout: Dropout;
+  readonly classifier: Module;
 
-  constructor(params: ParamStore, classes: Head) {
-    this.params = params;
-    const { module, numClasses } = buildHead(params.at("head") as ParamStore, 3, classes);
-    this.head = module;
-    this.numClasses = numClasses;
+  constructor(params: ParamStore, config: MeanColorConfig, head: Head = config.numClasses) {
+    super(params, config);
+    this.dropout = new Dropout(params.at("dropout").path, 0);
+    const built = buildHead(params.at("head"), 3, head);
+    this.classifier = built.module;
+    this.numClasses = built.numClasses;
   }
 
   forwardFeatures(x: Tensor4D): Tensor {
@@ -40,31 +39,15 @@ export class MeanColor implements ImageModel {
     return mean(features, [1, 2]);
   }
 
-  forwardHead(features: Tensor, ctx: Context = inference): Tensor2D {
-    return tidy(() => this.head.forward(this.pool(features), ctx) as Tensor2D);
-  }
-
-  forward(x: Tensor4D, ctx: Context = inference): Tensor2D {
-    return this.forwardHead(this.forwardFeatures(x), ctx);
-  }
-
-  intermediates(x: Tensor4D, names: readonly string[]): Record<string, Tensor> {
-    return collectIntermediates((ctx) => this.forward(x, ctx), names);
-  }
-
   resetHead(head: Head, { seed = 0 }: { readonly seed?: number } = {}): MeanColor {
-    return rebuildOn(this.params, "head", seed, (params) => new MeanColor(params, head));
-  }
-
-  dispose(): void {
-    this.params.dispose();
+    return rebuildOn(this.params, "head", seed, (params) => new MeanColor(params, this.config, head));
   }
 }
 
 export const mean_color: ModelSpec<MeanColorConfig, MeanColor> = {
   name: "mean_color",
   config: { numClasses: 3 },
-  build: (params, { numClasses }) => new MeanColor(params, numClasses),
+  build: (params, config) => new MeanColor(params, config),
   head: "head",
   preprocess: {
     inputSize: [3, 8, 8],

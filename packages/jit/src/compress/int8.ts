@@ -1,6 +1,6 @@
 /** Rewrites a graph so that chosen layers compute in eight bits: unsigned activations, signed weights of a scale a channel. */
 import { add as addValues, binary, cast, div, mul, reduce, reshape, unary } from "../build.ts";
-import { Graph, type Node, type Value } from "../ir.ts";
+import { Graph, type Node, readersOf, type Value } from "../ir.ts";
 import { type Layer, layersOf } from "./layers.ts";
 import { quantizeWeights } from "./weights.ts";
 
@@ -24,15 +24,6 @@ export interface Int8Plan {
   readonly ranges: ReadonlyMap<Value, Range>;
   /** See `quantizeWeights`. */
   readonly mostWeight: number;
-}
-
-/** Each value's readers. */
-function readersOf(graph: Graph): Map<Value, Node[]> {
-  const readers = new Map<Value, Node[]>();
-  for (const node of graph.nodes) {
-    for (const v of node.inputs) if (v && !v.data) readers.set(v, [...(readers.get(v) ?? []), node]);
-  }
-  return readers;
 }
 
 /**

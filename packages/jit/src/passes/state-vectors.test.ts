@@ -11,6 +11,7 @@ beforeAll(async () => {
 });
 
 const vector = (...values: number[]) => ({ dims: [values.length], data: Float32Array.from(values) });
+const ab = { input: "ab", output: "next.ab" };
 const names = (ports: readonly Port[]) => ports.map(({ name }) => name);
 
 test("vectors that are updated as one become one input and one output", async () => {
@@ -24,7 +25,7 @@ test("vectors that are updated as one become one input and one output", async ()
     { name: "a", shape: [2] },
     { name: "b", shape: [3] },
   ]);
-  const offsets = joinVectors(graph, "ab", [
+  const offsets = joinVectors(graph, ab, [
     { input: "a", output: "next.a" },
     { input: "b", output: "next.b" },
   ]);
@@ -44,7 +45,7 @@ test("vectors with updates of their own come together, and those without have an
   const step = (x: Tensor, a: Tensor, b: Tensor): TraceResult => ({ "next.a": mul(x, a), "next.b": add(b, a), y: b });
   const inputs = ["x", "a", "b"].map((name) => ({ name, shape: [2] }));
   const moved = trace(step, inputs);
-  joinVectors(moved, "ab", [
+  joinVectors(moved, ab, [
     { input: "a", output: "next.a" },
     { input: "b", output: "next.b" },
   ]);
@@ -53,7 +54,7 @@ test("vectors with updates of their own come together, and those without have an
   expect(await runGraph(moved, feeds)).toEqual({ "next.ab": vector(10, 40, 4, 6), y: vector(3, 4) });
 
   const fixed = trace((x: Tensor, a: Tensor, b: Tensor) => ({ y: add(mul(x, a), b) }), inputs);
-  joinVectors(fixed, "ab", [
+  joinVectors(fixed, ab, [
     { input: "a", output: undefined },
     { input: "b", output: undefined },
   ]);

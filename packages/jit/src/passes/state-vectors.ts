@@ -3,11 +3,15 @@ import type { Graph, Value } from "../ir.ts";
 import type { StatePorts } from "./state-layout.ts";
 
 /**
- * Vectors of a step's state become one input and one output, `name` and `next.name`: a runtime's binding converts every tensor of the
+ * Vectors of a step's state become one input and, where they have next values, one output: a runtime's binding converts every tensor of the
  * state on its way in and out, and a network's many vectors cost it more there than in arithmetic. Gives where in the joined tensor
  * each vector begins, by its input's name. Of a list, all or none have a next value.
  */
-export function joinVectors(graph: Graph, name: string, vectors: readonly StatePorts[]): ReadonlyMap<string, number> {
+export function joinVectors(
+  graph: Graph,
+  whole: Required<StatePorts>,
+  vectors: readonly StatePorts[],
+): ReadonlyMap<string, number> {
   const values = new Map(graph.inputs.map((port) => [port.name, port.value]));
   const old = vectors.map(({ input }) => values.get(input) as Value);
   const sizes = old.map(({ shape }) => shape[0] as number);
@@ -19,7 +23,7 @@ export function joinVectors(graph: Graph, name: string, vectors: readonly StateP
   });
 
   graph.inputs = graph.inputs.filter((port) => !offsets.has(port.name));
-  const joined = graph.input(name, [total]);
+  const joined = graph.input(whole.input, [total]);
   const nodes = graph.nodes;
   graph.nodes = [];
   const parts = graph.addMany(
@@ -35,7 +39,7 @@ export function joinVectors(graph: Graph, name: string, vectors: readonly StateP
   const outputs = new Map(graph.outputs.map((port) => [port.name, replaced.get(port.value) ?? port.value]));
   const next = vectors.flatMap(({ output }) => (output === undefined ? [] : [outputs.get(output) as Value]));
   for (const { output } of vectors) if (output !== undefined) outputs.delete(output);
-  if (next.length > 0) outputs.set(`next.${name}`, concat(graph, next, 0));
+  if (next.length > 0) outputs.set(whole.output as string, concat(graph, next, 0));
   graph.outputs = [...outputs].map(([key, value]) => ({ name: key, value }));
   return offsets;
 }
