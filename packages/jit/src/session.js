@@ -6,8 +6,17 @@
 
 /** @typedef {{ type: string, dims: number[], data: Float32Array | Int32Array | Uint8Array }} Wire */
 
-/** How ONNX Runtime runs training steps. */
+/**
+ * How ONNX Runtime runs anything. Its threads look for work for a while after a run before they sleep, each session's its own: between the
+ * halves of a step those of the first would take the processors that the second needs, and between batches those of whoever prepares them.
+ */
+const sessionSettings = { extra: { session: { force_spinning_stop: "1" } } };
+
+const forwardSettings = { ...sessionSettings, graphOptimizationLevel: "all" };
+
+/** How it runs training steps. */
 const stepSettings = {
+  ...sessionSettings,
   // As the passes left them: joined nodes would share BatchNorm's buffers (passes/batch-norm-training.ts).
   graphOptimizationLevel: "disabled",
   // One block for a whole run would come on top of the pieces of the first run, which are never given back.
@@ -104,7 +113,7 @@ function createHandlers({ load, create }) {
       const loaded = await load(request);
       ort = loaded.ort;
       carries = request.carry ?? {};
-      const settings = { ...(request.carry ? stepSettings : { graphOptimizationLevel: "all" }), ...loaded.options };
+      const settings = { ...(request.carry ? stepSettings : forwardSettings), ...loaded.options };
       session = await create(ort, request, settings);
       state = toTensors(request.initial ?? {});
       // onnxruntime-web leaves a given output unwritten, without an error.
