@@ -12,8 +12,9 @@ import { concat, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
 import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
 
-/** Beyond, a product for each tap runs at full speed, and its cuts count little (docs/decisions/0010). */
-const MOST_CHANNELS = 64;
+/** With fewer of the slope's pixels than this, turning a gradient of more channels costs what was saved (docs/decisions/0010). */
+const FEWEST_PIXELS = 1024;
+const FEW_CHANNELS = 64;
 
 /** The gradient, [K, C, kh, kw], or undefined where the plain way is the better or the only one. */
 export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): Value | undefined {
@@ -25,7 +26,8 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
   const [, , h, w] = dy.shape as [number, number, number, number];
   const [sh, sw] = attrs.strides as [number, number];
   const [top, left] = pads as [number, number];
-  if (N % b !== 0 || K % b !== 0 || C < b || Math.max(C, K) > MOST_CHANNELS) return undefined;
+  if (N % b !== 0 || K % b !== 0 || C < b) return undefined;
+  if (Math.max(C, K) > FEW_CHANNELS && (sh > 1 || N * h * w < FEWEST_PIXELS)) return undefined;
   const columns = (w - 1) * sw + kw - left; // those that windows reach, from the map's first: a stride may leave some over
   const rows = Array.from({ length: kh }, (_, i) => rowsSeen(i - top, sh, H, h));
   if (columns < 1 || rows.some(({ begin, end }) => begin >= end)) return undefined;
