@@ -39,7 +39,7 @@ interface Match {
   readonly variance: Node;
   /** The last addition. */
   readonly sum: Node;
-  /** [C], inputs of the graph: known wherever the mean is. */
+  /** [C], state, so known wherever the mean is. */
   readonly scale: Value;
   readonly shift: Value;
   readonly epsilon: number;
@@ -50,7 +50,7 @@ function matchNorm(sum: Node): Match | undefined {
   if (y.shape.length !== 4) return undefined;
   for (const [scaled, shifts] of operandOrders(y, "Add")) {
     const shift = perChannel(shifts);
-    if (!shift || shift.producer) continue;
+    if (!shift || !isState(shift)) continue;
     for (const [centred, factors] of operandOrders(scaled, "Mul")) {
       const mean = meanTaken(centred);
       for (const [inverse, scale] of operandOrders(perChannel(factors), "Mul")) {
@@ -58,13 +58,18 @@ function matchNorm(sum: Node): Match | undefined {
         const shifted = scalarOperand(root?.inputs[0], "Add");
         const variance = meanOverMap(shifted?.x);
         const square = madeBy(variance?.inputs[0], "Mul");
-        if (!mean || !shifted || !variance || scale.producer || scale.data) continue;
+        if (!mean || !shifted || !variance || !isState(scale)) continue;
         if (square?.inputs[0] !== centred || square.inputs[1] !== centred) continue;
         return { mean, variance, sum, scale, shift, epsilon: shifted.scalar };
       }
     }
   }
   return undefined;
+}
+
+/** An input of the graph, or of a joined one's parts, which come before all else (passes/state-vectors.ts). */
+function isState({ producer, data }: Value): boolean {
+  return !data && (!producer || (producer.op === "Split" && isState(producer.inputs[0] as Value)));
 }
 
 /** [C] where `v` is that as [1, C, 1, 1]. */

@@ -9,6 +9,7 @@ export class Forms {
   readonly block: number;
   readonly #plain = new Map<Value, Value>();
   readonly #blocked = new Map<Value, Value>();
+  readonly #centred = new Map<Value, { readonly mean: Value; readonly made: Value }>();
   readonly #uses: ReadonlyMap<Value, number>;
 
   /** @param block channels of a block */
@@ -34,6 +35,16 @@ export class Forms {
 
   setBlocked(v: Value, made: Value): void {
     this.#blocked.set(v, made);
+  }
+
+  /** `made`, in blocks, is the map less its batch's mean: normalisation makes it, and its gradient reads it again. */
+  setCentred(map: Value, mean: Value, made: Value): void {
+    this.#centred.set(map, { mean, made });
+  }
+
+  centred(map: Value, mean: Value | undefined): Value | undefined {
+    const known = this.#centred.get(map);
+    return known?.mean === mean ? known?.made : undefined;
   }
 
   /** As ONNX has it. Inputs and constants are the same in both graphs. */

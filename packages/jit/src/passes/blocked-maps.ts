@@ -91,6 +91,8 @@ function affine(forms: Forms, { op, inputs }: Node, map: Value): Value | undefin
   const other = inputs[0] === map ? inputs[1] : inputs[0];
   const C = map.shape[1] as number;
   if (!other || sizeOf(other.shape) !== C || other.shape.at(-3) !== C) return undefined;
+  const centred = op === "Sub" && inputs[0] === map ? forms.centred(map, other.producer?.inputs[0]) : undefined;
+  if (centred) return centred;
   const vector = reshape(g, forms.plain(other), [C]);
   const x = forms.blocked(map);
   if (op === "Mul") return depthwise(g, x, vector, undefined);
@@ -140,9 +142,8 @@ function normalise(forms: Forms, { inputs, attrs, outputs }: Node): boolean {
   const centred = depthwise(g, x, ones(g, map.shape[1] as number), unary(g, "Neg", middle));
   const spread = reduce(g, "ReduceMean", meanOfPixels(forms, binary(g, "Mul", centred, centred)), [0], false);
   const deviation = unary(g, "Sqrt", add(g, spread, g.scalar(attrs.epsilon as number)));
-  // From the map itself, as ONNX Runtime's node does: the centred one is squared where it lies.
-  const factor = binary(g, "Div", a, deviation);
-  forms.setBlocked(y, depthwise(g, x, factor, binary(g, "Sub", b, mul(g, middle, factor))));
+  forms.setBlocked(y, depthwise(g, centred, binary(g, "Div", a, deviation), b));
+  forms.setCentred(map, meanNow, centred);
   forms.setPlain(meanNow, middle);
   forms.setPlain(varianceNow, spread);
   return true;

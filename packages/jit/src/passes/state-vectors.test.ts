@@ -1,4 +1,4 @@
-import { add, concat, mul, split, sub, type Tensor, useBackend } from "@vitrail/tensor";
+import { add, batchNormTraining, concat, mul, split, sub, type Tensor, transpose, useBackend } from "@vitrail/tensor";
 import { beforeAll, expect, test } from "vitest";
 import type { Port } from "../ir.ts";
 import { opsOf, runGraph } from "../testing.ts";
@@ -60,4 +60,22 @@ test("vectors with updates of their own come together, and those without have an
   ]);
   expect(names(fixed.outputs)).toEqual(["y"]);
   expect(await runGraph(fixed, feeds)).toEqual({ y: vector(13, 44) });
+});
+
+test("normalisation by the batch is one node also where its scale and shift lie in a joined vector", () => {
+  const step = (x: Tensor, a: Tensor, b: Tensor): TraceResult => ({
+    y: batchNormTraining(transpose(x, [0, 2, 3, 1]), a, b).y,
+  });
+  const graph = trace(step, [
+    { name: "x", shape: [2, 3, 4, 4] },
+    { name: "a", shape: [3] },
+    { name: "b", shape: [3] },
+  ]);
+  joinVectors(graph, ab, [
+    { input: "a", output: undefined },
+    { input: "b", output: undefined },
+  ]);
+  optimise(graph, { contrib: true, training: true });
+  expect(opsOf(graph)).toContain("BatchNormalization");
+  expect(opsOf(graph)).not.toContain("ReduceMean");
 });
