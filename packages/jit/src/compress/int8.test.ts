@@ -4,6 +4,7 @@ import {
   conv2d,
   createRng,
   matMul,
+  maxPool,
   mean,
   relu,
   type Tensor,
@@ -98,6 +99,26 @@ describe("toInt8", () => {
       expectClose(output?.data as Float32Array, expected?.data as Float32Array, 0.05, engine);
       await session.close();
     }
+  });
+
+  test("a layer with a bias behind a pool reads by the range of what was pooled", async () => {
+    const [a, b] = [1, 2].map((seed) => tensor4d(createRng(seed).normal(3 * 3 * 4 * 4), [3, 3, 4, 4])) as [
+      Tensor4D,
+      Tensor4D,
+    ];
+    const graph = plain(
+      (x) => {
+        const y = maxPool(relu(conv2d(x as Tensor4D, a, 1, "same")) as Tensor4D, 3, 2, "same");
+        return add(conv2d(y, b, 1, "same"), tensor1d([1, 2, 3, 4]));
+      },
+      [null, 6, 6, 4],
+    );
+    const layers = new Map(layersOf(graph).map(({ node }) => [node, "static"] as const));
+    const values = [...new Set(roundedValues(graph, layers).values())];
+    const ranges = await observeRanges(graph, values, [batch], (g) => openGraph(g, { engine: "ort" }));
+    const { output: expected } = await runGraph(graph, feeds);
+    const { output } = await runGraph(toInt8(graph, { layers, ranges, mostWeight: 64 }), feeds);
+    expectClose(output?.data as Float32Array, expected?.data as Float32Array, 0.05);
   });
 
   test("dynamic products need no ranges, and read transposed weights", async () => {

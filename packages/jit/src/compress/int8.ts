@@ -54,6 +54,9 @@ export function roundedValues(graph: Graph, layers: ReadonlyMap<Node, Int8Mode>)
   return rounded;
 }
 
+/** Scale and zero point in the graph, and the scale's number. */
+type Rounding = readonly [scale: Value, zero: Value, number: number];
+
 /** The graph with the plan's layers in eight bits. The graph that was given stays as it is. */
 export function toInt8(graph: Graph, plan: Int8Plan): Graph {
   const out = new Graph(graph.batch);
@@ -62,9 +65,11 @@ export function toInt8(graph: Graph, plan: Int8Plan): Graph {
   const rounded = roundedValues(graph, plan.layers);
   const now = new Map<Value, Value>();
   /** Scale and zero point of rounded values, by the value whose range they come from. */
-  const parameters = new Map<Value, readonly [Value, Value, number]>();
+  const parameters = new Map<Value, Rounding>();
 
-  const roundingOf = (source: Value): readonly [Value, Value, number] => {
+  /** Of a value that is rounded. */
+  const roundingOf = (old: Value): Rounding => {
+    const source = rounded.get(old) as Value;
     const known = parameters.get(source);
     if (known) return known;
     const { scale, zero } = rounding(plan.ranges.get(source) as Range);
@@ -78,9 +83,8 @@ export function toInt8(graph: Graph, plan: Int8Plan): Graph {
   };
 
   const round = (old: Value, v: Value): Value => {
-    const source = rounded.get(old);
-    if (!source) return v;
-    const [scale, zero] = roundingOf(source);
+    if (!rounded.has(old)) return v;
+    const [scale, zero] = roundingOf(old);
     const q = out.add("QuantizeLinear", [v, scale, zero], {}, v.shape, "uint8");
     return out.add("DequantizeLinear", [q, scale, zero], {}, v.shape);
   };
@@ -127,12 +131,7 @@ function roundedWeight(g: Graph, { weight, axis }: Layer, most: number) {
   return { w: g.add("DequantizeLinear", stored, { axis }, weight.shape), scales, channels };
 }
 
-function staticLayer(
-  g: Graph,
-  layer: Layer,
-  { x, most }: Operands,
-  roundingOf: (source: Value) => readonly [Value, Value, number],
-): Value {
+function staticLayer(g: Graph, layer: Layer, { x, most }: Operands, roundingOf: (value: Value) => Rounding): Value {
   const { node, bias, input } = layer;
   const { w, scales, channels } = roundedWeight(g, layer, most);
   const operands = [x, w];
