@@ -1,6 +1,6 @@
 import { mul } from "../build.ts";
 import { type Graph, type Node, rewrite, sameShape, type Value } from "../ir.ts";
-import { madeBy, operandOrders, scalarOperand } from "./match.ts";
+import { isGiven, madeBy, operandOrders, scalarOperand } from "./match.ts";
 
 /**
  * Normalisation of channels by the batch's own statistics, [N, C, H, W], becomes one BatchNormalization in training mode,
@@ -50,7 +50,7 @@ function matchNorm(sum: Node): Match | undefined {
   if (y.shape.length !== 4) return undefined;
   for (const [scaled, shifts] of operandOrders(y, "Add")) {
     const shift = perChannel(shifts);
-    if (!shift || !isState(shift)) continue;
+    if (!shift || !isGiven(shift)) continue;
     for (const [centred, factors] of operandOrders(scaled, "Mul")) {
       const mean = meanTaken(centred);
       for (const [inverse, scale] of operandOrders(perChannel(factors), "Mul")) {
@@ -58,18 +58,13 @@ function matchNorm(sum: Node): Match | undefined {
         const shifted = scalarOperand(root?.inputs[0], "Add");
         const variance = meanOverMap(shifted?.x);
         const square = madeBy(variance?.inputs[0], "Mul");
-        if (!mean || !shifted || !variance || !isState(scale)) continue;
+        if (!mean || !shifted || !variance || !isGiven(scale) || scale.data) continue;
         if (square?.inputs[0] !== centred || square.inputs[1] !== centred) continue;
         return { mean, variance, sum, scale, shift, epsilon: shifted.scalar };
       }
     }
   }
   return undefined;
-}
-
-/** An input of the graph, or of a joined one's parts, which come before all else (passes/state-vectors.ts). */
-function isState({ producer, data }: Value): boolean {
-  return !data && (!producer || (producer.op === "Split" && isState(producer.inputs[0] as Value)));
 }
 
 /** [C] where `v` is that as [1, C, 1, 1]. */

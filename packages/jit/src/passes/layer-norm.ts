@@ -1,6 +1,6 @@
 import { scalarOf } from "../build.ts";
 import { type Graph, type Node, rewrite, sameShape, type Value } from "../ir.ts";
-import { madeBy, operandOrders, scalarOperand } from "./match.ts";
+import { isGiven, madeBy, operandOrders, scalarOperand } from "./match.ts";
 
 /** (x − mean) / √(var + ε) · γ + β over the last axis becomes one LayerNormalization. */
 export function fuseLayerNorm(graph: Graph): void {
@@ -18,7 +18,7 @@ export function fuseLayerNormTraining(graph: Graph): void {
   for (const node of graph.nodes) {
     const one = node.op === "Add" ? match(node) : undefined;
     // What the node needs must be there where the mean is.
-    if (one && !one.gamma.producer && !one.beta.producer) found.set(one.mean, { ...one, sum: node });
+    if (one && isGiven(one.gamma) && isGiven(one.beta)) found.set(one.mean, { ...one, sum: node });
   }
   const instead = new Map<Node, Value>();
   rewrite(graph, (node) => {

@@ -33,3 +33,8 @@ export function scalarOperand(v: Value | undefined, op: string): { x: Value; sca
   }
   return undefined;
 }
+
+/** An input of the graph, a constant, or a part of a joined input: parts come before all else (passes/state-vectors.ts). */
+export function isGiven({ producer }: Value): boolean {
+  return !producer || (producer.op === "Split" && isGiven(producer.inputs[0] as Value));
+}

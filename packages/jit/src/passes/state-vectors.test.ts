@@ -1,4 +1,16 @@
-import { add, batchNormTraining, concat, mul, split, sub, type Tensor, transpose, useBackend } from "@vitrail/tensor";
+import {
+  add,
+  batchNormTraining,
+  concat,
+  grads,
+  layerNorm,
+  mul,
+  split,
+  sub,
+  type Tensor,
+  transpose,
+  useBackend,
+} from "@vitrail/tensor";
 import { beforeAll, expect, test } from "vitest";
 import type { Port } from "../ir.ts";
 import { opsOf, runGraph } from "../testing.ts";
@@ -62,20 +74,25 @@ test("vectors with updates of their own come together, and those without have an
   expect(await runGraph(fixed, feeds)).toEqual({ y: vector(13, 44) });
 });
 
-test("normalisation by the batch is one node also where its scale and shift lie in a joined vector", () => {
-  const step = (x: Tensor, a: Tensor, b: Tensor): TraceResult => ({
-    y: batchNormTraining(transpose(x, [0, 2, 3, 1]), a, b).y,
-  });
-  const graph = trace(step, [
-    { name: "x", shape: [2, 3, 4, 4] },
-    { name: "a", shape: [3] },
-    { name: "b", shape: [3] },
-  ]);
-  joinVectors(graph, ab, [
-    { input: "a", output: undefined },
-    { input: "b", output: undefined },
-  ]);
-  optimise(graph, { contrib: true, training: true });
-  expect(opsOf(graph)).toContain("BatchNormalization");
-  expect(opsOf(graph)).not.toContain("ReduceMean");
+test("normalisation is one node also where its scale and shift lie in a joined vector", () => {
+  const opsAfter = (shape: number[], step: (x: Tensor, a: Tensor, b: Tensor) => TraceResult) => {
+    const vectors = ["a", "b"].map((name) => ({ name, shape: [3] }));
+    const graph = trace(step, [{ name: "x", shape }, ...vectors]);
+    joinVectors(
+      graph,
+      ab,
+      vectors.map(({ name }) => ({ input: name, output: undefined })),
+    );
+    optimise(graph, { contrib: true, training: true });
+    return opsOf(graph);
+  };
+  const batch = opsAfter([2, 3, 4, 4], (x, a, b) => ({ y: batchNormTraining(transpose(x, [0, 2, 3, 1]), a, b).y }));
+  const tokens = opsAfter([2, 5, 3], (x, a, b) => ({
+    y: layerNorm(x, a, b),
+    dx: grads((z: Tensor) => layerNorm(z, a, b))([x])[0] as Tensor,
+  }));
+  expect(batch).toContain("BatchNormalization");
+  expect(batch).not.toContain("ReduceMean");
+  expect(tokens).toContain("LayerNormalization");
+  expect(tokens).not.toContain("Sqrt");
 });
