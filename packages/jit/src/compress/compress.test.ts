@@ -94,8 +94,11 @@ describe("ranges and mixtures", () => {
   });
 
   test("keeps the fewest layers that agree", async () => {
-    for (const need of [0, 1, 6, 7]) expect(await fewest(7, async (n) => n >= need)).toBe(need);
-    expect(await fewest(7, async () => false)).toBe(7);
+    for (const need of [1, 6, 7]) expect(await fewest(7, async (n) => n >= need)).toBe(need);
+    expect(await fewest(50, async (n) => n >= 9)).toBe(12); // in steps of a sixteenth
+    expect(await fewest(50, async (n) => n === 12 || n > 40)).toBe(12); // more care may agree less, by an image that is undecided
+    expect(await fewest(7, async () => false)).toBe(undefined);
+    expect(await fewest(0, async () => true)).toBe(undefined);
   });
 });
 

@@ -40,7 +40,7 @@ export async function observeRanges(
     }),
   );
   const ranges = values.map(() => ({ low: 0, high: 0 }));
-  await over(extremes, batches, open, (outputs) => {
+  await overBatches(extremes, batches, open, (outputs) => {
     ranges.forEach((range, i) => {
       range.low = Math.min(range.low, Number(outputs[nameOf(i, "ReduceMin")]?.data[0]));
       range.high = Math.max(range.high, Number(outputs[nameOf(i, "ReduceMax")]?.data[0]));
@@ -48,7 +48,7 @@ export async function observeRanges(
   });
   const histograms = values.map(() => new Float64Array(BINS));
   const whole = watching(graph, () => values.map((value, i) => ({ name: nameOf(i, "value"), value })));
-  await over(whole, batches, open, (outputs) => {
+  await overBatches(whole, batches, open, (outputs) => {
     for (const [i, histogram] of histograms.entries()) {
       const { low, high } = ranges[i] as Range;
       count(histogram, outputs[nameOf(i, "value")]?.data as Float32Array, low, high);
@@ -57,7 +57,8 @@ export async function observeRanges(
   return new Map(values.map((v, i) => [v, bestRange(histograms[i] as Float64Array, ranges[i] as Range)]));
 }
 
-async function over(
+/** Runs a graph over batches and shows the outputs of each. */
+export async function overBatches(
   graph: Graph,
   batches: readonly HostTensor[],
   open: (graph: Graph) => Promise<GraphSession>,

@@ -7,6 +7,7 @@ import type { EngineOptions } from "../runtime/engine.ts";
 import type { HostTensor } from "../runtime/protocol.ts";
 import { type InputSpec, trace } from "../trace.ts";
 import { type Agreement, agreementOf } from "./agreement.ts";
+import { equalise } from "./equalise.ts";
 import { storeHalf } from "./half.ts";
 import { type Int8Mode, type Int8Plan, roundedValues, toInt8 } from "./int8.ts";
 import { type Layer, layersOf } from "./layers.ts";
@@ -110,6 +111,7 @@ async function int8(
 ): Promise<{ graph: Graph } & Found> {
   const { agreement = 0.98, keep = [], byRow = [] } = options;
   const products = options.products ?? (calibration.length > 0 ? "static" : "rows");
+  if (calibration.length > 0) await equalise(graph, calibration, (g) => openGraph(g, options));
   const all = layersOf(graph);
   const unknown = keep.filter((name) => !all.some((layer) => layer.name === name));
   if (unknown.length > 0) {
@@ -149,15 +151,9 @@ async function int8(
   const sensitivity = order.map(({ name }) => name);
   // Row by row costs a little time, fp32 all that eight bits save: so first the one, for as few layers as will do.
   const whole = order.filter(({ node }) => node.op !== "Conv" && plan.layers.get(node) !== "rows");
-  const tried = new Map([[0, false]]); // a session and all inputs each: none is asked twice
-  const rowsAgree = async (n: number): Promise<boolean> => {
-    const answer = tried.get(n) ?? (await agrees(byRows(plan, whole.slice(0, n))));
-    tried.set(n, answer);
-    return answer;
-  };
-  const rows = await fewest(whole.length, rowsAgree);
+  const rows = await fewest(whole.length, (n) => agrees(byRows(plan, whole.slice(0, n))));
   const rowed = byRows(plan, whole.slice(0, rows));
-  if (await rowsAgree(rows)) return { ...resultOf(graph, rowed, keep), sensitivity };
+  if (rows !== undefined) return { ...resultOf(graph, rowed, keep), sensitivity };
   const count = await fewest(layers.length, (n) => agrees(without(rowed, order.slice(0, n))));
   const kept = order.slice(0, count);
   return { ...resultOf(graph, without(rowed, kept), [...keep, ...kept.map(({ name }) => name)]), sensitivity };
