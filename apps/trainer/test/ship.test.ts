@@ -250,6 +250,10 @@ test("a card states what is measured, where other programs look for it", () => {
   expect(cardOfRun({ ...run, settings, models: { kd_weights: "vit from vit.tag" } })).toContain(
     "trained by this project from random initialisation; its teacher was runs/teacher (a vit from vit.tag).",
   );
+  const again = { ...run.settings, weights: "runs/first" };
+  expect(cardOfRun({ ...run, settings: again, models: { weights: "resnet20_cifar" } })).toContain(
+    "trained by this project from runs/first (a resnet20_cifar); no other weights were used.",
+  );
   // the first paper that a card names is that of the network
   expect(/https:\/\/arxiv\.org\/abs\/[\d.]*\d/.exec(card)?.[0]).toBe("https://arxiv.org/abs/1512.03385");
   expect(card).not.toMatch(/undefined|NaN|\/work\//);

@@ -46,7 +46,7 @@ export function openSource(recipe: RecipeFile, folder: string): Source {
 }
 
 function modelsOf(places: Run["places"]): Source["models"] {
-  const entries = ["backbone_weights", "kd_weights"].flatMap((name) => {
+  const entries = ["weights", "backbone_weights", "kd_weights"].flatMap((name) => {
     const folder = places[name];
     const isRun = typeof folder === "string" && existsSync(join(folder, RUN_FILES.args));
     if (!isRun) return [];
