@@ -8,6 +8,11 @@ import { dirname, join } from "node:path";
 /** A note of results: what their units are. */
 export const RATES = "units are images a second where nothing else is said";
 export const threads = Number(process.env.BENCH_THREADS ?? cpus().length);
+/**
+ * Of ONNX Runtime's sessions that take turns, as those of @vitrail/jit's worker have it: threads that look for work after a run would take
+ * a processor from whoever is next.
+ */
+export const sessionOptions = { intraOpNumThreads: threads, extra: { session: { force_spinning_stop: "1" } } };
 export const seconds = Number(process.env.BENCH_SECONDS ?? 12);
 
 export function median(values) {

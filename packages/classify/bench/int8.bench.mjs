@@ -7,7 +7,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import { RATES, round, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { openWeights } from "@vitrail/hub";
 import { compile, exportOnnx, hostTensors, quantize } from "@vitrail/jit";
 import { loadModel } from "@vitrail/layers";
@@ -81,7 +81,7 @@ function agreement(reference, found) {
 const file = (name) => join(tmpdir(), `vitrail-int8-${process.pid}-${name}.onnx`);
 const session = async (target, name, more = {}) => {
   await exportOnnx(target, file(name), { input, ...more });
-  return ort.InferenceSession.create(file(name), { intraOpNumThreads: threads });
+  return ort.InferenceSession.create(file(name), sessionOptions);
 };
 const fp32 = await session(model, "fp32", { runtime: "onnxruntime" });
 const first = new Float32Array(BATCH * PER);

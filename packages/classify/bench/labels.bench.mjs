@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { RATES, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import { RATES, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { encodeSafetensors } from "@vitrail/checkpoint";
 import { createClassifier } from "@vitrail/classify";
 import { createModel } from "@vitrail/layers";
@@ -92,7 +92,7 @@ async function pipelineOf(name, folder) {
   return pipeline("image-classification", name, {
     dtype: "fp32",
     device: "cpu",
-    session_options: { intraOpNumThreads: threads },
+    session_options: sessionOptions,
   });
 }
 

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median, RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import { median, RATES, round, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { createModel } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { createRng, matMul, tensor4d, useBackend } from "@vitrail/tensor";
@@ -20,8 +20,6 @@ const names = process.env.MODELS ? process.env.MODELS.split(",") : all;
 const parts = (process.env.BENCH_ONLY ?? "torch,pytorch,dynamo,peak,web,int8,compile").split(",");
 const wants = (part) => parts.includes(part);
 const folder = process.env.BENCH_FOLDER ?? (await mkdtemp(join(tmpdir(), "vitrail-bench-")));
-// As our worker's sessions: threads that looked for work after a run would take a processor from whoever's turn it is next.
-const options = { intraOpNumThreads: threads, extra: { session: { force_spinning_stop: "1" } } };
 const GMACS = { vit_tiny_patch16_224: 1.26, vit_base_patch16_224: 17.58, resnet18: 1.82, resnet50: 4.11 };
 
 const make = (name) => hostTensors(() => createModel(models[name]));
@@ -36,7 +34,7 @@ async function ourSession(name) {
   const file = join(folder, `ours-${name}.onnx`);
   await exportOnnx(model, file, { input, runtime: "onnxruntime" });
   model.dispose();
-  return ort.InferenceSession.create(file, options);
+  return ort.InferenceSession.create(file, sessionOptions);
 }
 
 const feeds = (batch, layout) => ({
@@ -45,7 +43,7 @@ const feeds = (batch, layout) => ({
 
 async function againstTorchExport(name) {
   const ours = await ourSession(name);
-  const theirs = await ort.InferenceSession.create(join(folder, `${name}.onnx`), options);
+  const theirs = await ort.InferenceSession.create(join(folder, `${name}.onnx`), sessionOptions);
   for (const batch of [1, 8]) {
     const [nhwc, nchw] = [feeds(batch, "nhwc"), feeds(batch, "nchw")];
     const pairs = await turns(
@@ -94,7 +92,7 @@ async function againstPeak(name, batch) {
     { name: "b", shape },
   ];
   await exportOnnx((a, b) => matMul(a, b), product, { inputs });
-  const peak = await ort.InferenceSession.create(product, options);
+  const peak = await ort.InferenceSession.create(product, sessionOptions);
   const matrix = (seed) => new ort.Tensor("float32", createRng(seed).normal(2048 * 2048), shape);
   const operands = { a: matrix(1), b: matrix(2) };
   const ours = await ourSession(name);
@@ -146,7 +144,7 @@ async function int8AgainstFp32(name, batch) {
   const file = join(folder, `int8-${name}.onnx`);
   await exportOnnx(small, file);
   model.dispose();
-  const [int8, fp32] = [await ort.InferenceSession.create(file, options), await ourSession(name)];
+  const [int8, fp32] = [await ort.InferenceSession.create(file, sessionOptions), await ourSession(name)];
   const nhwc = feeds(batch, "nhwc");
   const pairs = await turns(
     async () => void (await int8.run(nhwc)),

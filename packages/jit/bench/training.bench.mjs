@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median, RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import { median, RATES, round, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { createModel, summarize } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { matMul, useBackend } from "@vitrail/tensor";
@@ -44,7 +44,7 @@ async function peakMeter() {
       { name: "b", shape },
     ],
   });
-  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: threads });
+  const session = await ort.InferenceSession.create(file, sessionOptions);
   await rm(folder, { recursive: true });
   const operand = () => new ort.Tensor("float32", new Float32Array(2048 ** 2).fill(0.5), shape);
   const feeds = { a: operand(), b: operand() };
