@@ -38,26 +38,18 @@ export async function equalise(
       for (const [c, v] of channels.entries()) channels[c] = Math.max(v, Number(data[c]));
     }
   });
-  const divisors = new Map<Node, Float32Array>();
+  const operands = new Map<Node, readonly (Value | undefined)[]>(); // all but the first
   for (const [i, { norm, layer }] of pairs.entries()) {
-    const divisor = divisorsOf(largest[i] as Float32Array, layer);
-    divisors.set(norm, divisor).set(layer.node, divisor);
+    const { node, weight, axis } = layer;
+    const divisors = divisorsOf(largest[i] as Float32Array, layer);
+    const divisor = (c: number) => divisors[c] as number;
+    const own = norm.inputs.slice(1).map((v) => v && scaled(graph, v, (c) => 1 / divisor(c)));
+    const weights = scaled(graph, weight, (at) => divisor(inputOf(weight, axis, at)));
+    operands.set(norm, own).set(node, [weights, ...node.inputs.slice(2)]);
   }
-  const axes = new Map(pairs.map(({ layer }) => [layer.node, layer.axis]));
   rewrite(graph, (node) => {
-    const divisor = divisors.get(node);
-    if (!divisor) return undefined;
-    const [x, weight, bias] = node.inputs as [Value, Value, Value | undefined];
-    const axis = axes.get(node);
-    const inputs =
-      axis === undefined
-        ? [
-            x,
-            scaled(graph, weight, (c) => 1 / (divisor[c] as number)),
-            bias && scaled(graph, bias, (c) => 1 / (divisor[c] as number)),
-          ]
-        : [x, scaled(graph, weight, (at) => divisor[inputOf(weight, axis, at)] as number), ...(bias ? [bias] : [])];
-    return graph.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
+    const others = operands.get(node);
+    return others && graph.addMany(node.op, [node.inputs[0], ...others], node.attrs, node.outputs, node.domain);
   });
 }
 
@@ -88,7 +80,10 @@ function divisorsOf(largest: Float32Array, { weight, axis }: Layer): Float32Arra
     const c = inputOf(weight, axis, at);
     weights[c] = Math.max(weights[c] as number, Math.abs(w));
   }
-  return largest.map((x, c) => Math.sqrt(x / (weights[c] as number)) || 1).map((s) => (Number.isFinite(s) ? s : 1));
+  return largest.map((x, c) => {
+    const divisor = Math.fround(Math.sqrt(x / (weights[c] as number)));
+    return divisor > 0 && divisor < Number.POSITIVE_INFINITY ? divisor : 1; // nothing comes in, or nothing goes on
+  });
 }
 
 const scaled = (graph: Graph, value: Value, factor: (at: number) => number): Value => {

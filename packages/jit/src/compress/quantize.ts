@@ -109,19 +109,11 @@ async function int8(
   options: QuantizeOptions,
   onNote: (message: string) => void,
 ): Promise<{ graph: Graph } & Found> {
-  const { agreement = 0.98, keep = [], byRow = [] } = options;
+  const { agreement = 0.98, keep = [] } = options;
   const products = options.products ?? (calibration.length > 0 ? "static" : "rows");
-  if (calibration.length > 0) await equalise(graph, calibration, (g) => openGraph(g, options));
-  const all = layersOf(graph);
-  const unknown = keep.filter((name) => !all.some((layer) => layer.name === name));
-  if (unknown.length > 0) {
-    throw new JitError("bad-input", `keep: no layer is called ${unknown.join(", ")}; the first is ${all[0]?.name}`);
-  }
-  const layers = all.filter(({ name }) => !keep.includes(name));
-  const named = layers.filter(({ name, node }) => byRow.includes(name) && node.op !== "Conv");
-  const others = byRow.filter((name) => !keep.includes(name) && !named.some((layer) => layer.name === name));
-  if (others.length > 0) throw new JitError("bad-input", `byRow: no matrix product is called ${others.join(", ")}`);
+  const open = (g: Graph) => openGraph(g, options);
   if (calibration.length === 0) {
+    const { layers, named } = chosen(graph, options);
     const rounded = layers.filter(({ node }) => node.op !== "Conv");
     const work = (of: typeof layers) => of.reduce((n, { macs }) => n + macs, 0);
     if (work(rounded) < work(layers) / 2) {
@@ -135,10 +127,13 @@ async function int8(
     const plan = { layers: modesOf(rounded, products), ranges: new Map(), mostWeight: MOST_WEIGHT };
     return resultOf(graph, byRows(plan, named), keep);
   }
+  chosen(graph, options); // a name that is none is said before anything runs
+  await equalise(graph, calibration, open);
+  const { layers, named } = chosen(graph, options);
   const modes = modesOf(layers, products);
   const values = [...new Set(roundedValues(graph, modes).values())];
   onNote(`observing ${values.length} ranges on ${imagesIn(calibration)} inputs`);
-  const ranges = await observeRanges(graph, values, calibration, (g) => openGraph(g, options));
+  const ranges = await observeRanges(graph, values, calibration, open);
   const plan: Int8Plan = byRows({ layers: modes, ranges, mostWeight: MOST_WEIGHT }, named);
   const wanted = (await answersOf(reference, calibration, options)).top;
   const agrees = async (candidate: Int8Plan) => {
@@ -157,6 +152,23 @@ async function int8(
   const count = await fewest(layers.length, (n) => agrees(without(rowed, order.slice(0, n))));
   const kept = order.slice(0, count);
   return { ...resultOf(graph, without(rowed, kept), [...keep, ...kept.map(({ name }) => name)]), sensitivity };
+}
+
+/** The layers to round, and those of them that are to be rounded row by row in any case. */
+function chosen(
+  graph: Graph,
+  { keep = [], byRow = [] }: QuantizeOptions,
+): Readonly<Record<"layers" | "named", Layer[]>> {
+  const all = layersOf(graph);
+  const unknown = keep.filter((name) => !all.some((layer) => layer.name === name));
+  if (unknown.length > 0) {
+    throw new JitError("bad-input", `keep: no layer is called ${unknown.join(", ")}; the first is ${all[0]?.name}`);
+  }
+  const layers = all.filter(({ name }) => !keep.includes(name));
+  const named = layers.filter(({ name, node }) => byRow.includes(name) && node.op !== "Conv");
+  const others = byRow.filter((name) => !keep.includes(name) && !named.some((layer) => layer.name === name));
+  if (others.length > 0) throw new JitError("bad-input", `byRow: no matrix product is called ${others.join(", ")}`);
+  return { layers, named };
 }
 
 /** Convolutions are rounded by ranges known beforehand, whatever is asked of products. */

@@ -12,9 +12,10 @@ import { concat, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
 import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
 
-/** With fewer of the slope's pixels than this, turning a gradient of more channels costs what was saved (docs/decisions/0010). */
-const FEWEST_PIXELS = 1024;
+/** Up to so many channels the blocked way is always the better. */
 const FEW_CHANNELS = 64;
+/** Of more, with fewer pixels of the slope than this, turning the gradient costs what was saved (docs/decisions/0010). */
+const FEWEST_PIXELS = 1024;
 
 /** The gradient, [K, C, kh, kw], or undefined where the plain way is the better or the only one. */
 export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): Value | undefined {

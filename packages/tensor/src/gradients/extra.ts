@@ -192,9 +192,12 @@ const tile: GradConfig = {
     const [axes, sides] = [[] as number[], [1]];
     for (const [i, side] of shape.entries()) {
       const times = reps[i] as number;
-      if (times !== 1) axes.push(sides.push(times) - 1);
-      if (times !== 1) sides.push(side);
-      else sides[sides.length - 1] = (sides.at(-1) as number) * side;
+      if (times === 1) {
+        sides.push((sides.pop() as number) * side);
+      } else {
+        axes.push(sides.length);
+        sides.push(times, side);
+      }
     }
     return {
       x: () => tidy(() => reshape(axes.length > 0 ? sum(reshape(dy as Tensor, sides), axes) : (dy as Tensor), shape)),
