@@ -120,7 +120,12 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--dynamic-batch", "any number of images at once, as dimension N; otherwise one")
     .addOption(precisionOption())
     .option("--calibrate <folder>", "photos to find int8's ranges on and to judge the result by")
-    .option("--agreement <share>", "keep layers in fp32 until so many answers stay the same", share, 0.98)
+    .option(
+      "--agreement <share>",
+      "round layers with care until so many answers can be expected to stay the same",
+      share,
+      0.98,
+    )
     .option("--prune <share>", "set so many of each layer's weights to zero, the smallest", share)
     .option("--json", "print one JSON document")
     .action(async (model: string, options) => {

@@ -113,7 +113,7 @@ const options = { input, engine: "ort", threads, onNote: (note) => console.log(n
 await judge(await quantize(model, { ...options, products: "dynamic" }), "plain dynamic");
 await judge(await quantize(model, options), "all by rows");
 // One measurement finds the order; each mixture then only needs its ranges.
-const found = await quantize(model, { ...options, calibration, agreement: 0.985 });
+const found = await quantize(model, { ...options, calibration });
 const { sensitivity, kept, byRow } = found.report;
 console.log(`quantize rounds ${byRow.length} by rows, keeps ${kept.length}: ${kept.join("; ")}`);
 await judge(found, "found");

@@ -93,19 +93,17 @@ export function byRows(plan: Int8Plan, layers: readonly Layer[]): Int8Plan {
   return { ...plan, layers: new Map([...plan.layers, ...layers.map(({ node }) => [node, "rows"] as const)]) };
 }
 
-/** Steps in which {@link fewest} goes through an order. */
-const TRIES = 16;
-
 /**
- * How many of an order, from the front and at least one, must be treated with care for `agrees` to hold, to a sixteenth of all; undefined
- * where not even all are enough. Not by halving: of a few dozen images the one that is undecided flips here and there, and the first half would
- * be passed over for it.
+ * How many of an order, from the front and at least one, must be treated with care for `agrees` to hold, by halving; undefined where not even
+ * all are enough.
  */
 export async function fewest(total: number, agrees: (count: number) => Promise<boolean>): Promise<number | undefined> {
-  const step = Math.ceil(total / TRIES);
-  for (let n = 0; n < total; ) {
-    n = Math.min(total, n + step);
-    if (await agrees(n)) return n;
+  if (total === 0 || !(await agrees(total))) return undefined;
+  let [low, high] = [1, total];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (await agrees(middle)) high = middle;
+    else low = middle + 1;
   }
-  return undefined;
+  return high;
 }

@@ -6,7 +6,7 @@ import { optimise } from "../passes/index.ts";
 import type { EngineOptions } from "../runtime/engine.ts";
 import type { HostTensor } from "../runtime/protocol.ts";
 import { type InputSpec, trace } from "../trace.ts";
-import { type Agreement, agreementOf } from "./agreement.ts";
+import { type Agreement, agreementOf, expectedAgreement } from "./agreement.ts";
 import { equalise } from "./equalise.ts";
 import { storeHalf } from "./half.ts";
 import { type Int8Mode, type Int8Plan, roundedValues, toInt8 } from "./int8.ts";
@@ -30,7 +30,10 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   readonly calibration?: Batches | undefined;
   /** Other real inputs, on which the result is judged. Default: those of the calibration. */
   readonly validation?: Batches | undefined;
-  /** Share of the calibration's inputs on which the most probable class must stay what it is. Default 0.98; 0 rounds every layer. */
+  /**
+   * Share of inputs on which the most probable class is to stay what it is, as expected from the calibration's leads and errors. Default
+   * 0.98; 0 rounds every layer.
+   */
   readonly agreement?: number | undefined;
   /** Names of layers that stay in fp32 whatever is measured, as a report gives them: what was found once need not be measured again. */
   readonly keep?: readonly string[] | undefined;
@@ -135,10 +138,10 @@ async function int8(
   onNote(`observing ${values.length} ranges on ${imagesIn(calibration)} inputs`);
   const ranges = await observeRanges(graph, values, calibration, open);
   const plan: Int8Plan = byRows({ layers: modes, ranges, mostWeight: MOST_WEIGHT }, named);
-  const wanted = (await answersOf(reference, calibration, options)).top;
+  const wanted = await answersOf(reference, calibration, options);
   const agrees = async (candidate: Int8Plan) => {
-    const { top } = await answersOf(toInt8(graph, candidate), calibration, options);
-    return agreementOf(wanted, top).share >= agreement;
+    const { logits } = await answersOf(toInt8(graph, candidate), calibration, options);
+    return expectedAgreement(wanted.logits, logits, wanted.classes) >= agreement;
   };
   if (agreement <= 0 || (await agrees(plan))) return resultOf(graph, plan, keep);
   onNote(`measuring ${layers.length} layers one by one`);
