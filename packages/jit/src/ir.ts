@@ -150,6 +150,26 @@ export function rewrite(graph: Graph, visit: (node: Node) => readonly Value[] | 
   graph.outputs = graph.outputs.map(({ name, value }) => ({ name, value: now(value) }));
 }
 
+/**
+ * A copy of a graph, which itself stays as it is. `visit` sees each node with what its inputs have become and gives the values that stand
+ * for its outputs, or undefined to copy it. Inputs and constants are the same values in both.
+ */
+export function rebuilt(
+  source: Graph,
+  visit: (out: Graph, node: Node, inputs: readonly (Value | undefined)[]) => readonly Value[] | undefined,
+): Graph {
+  const out = new Graph(source.batch);
+  out.inputs = source.inputs;
+  const now = new Map<Value, Value>();
+  for (const node of source.nodes) {
+    const inputs = node.inputs.map((v) => v && (now.get(v) ?? v));
+    const made = visit(out, node, inputs) ?? out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
+    for (const [i, old] of node.outputs.entries()) now.set(old, made[i] as Value);
+  }
+  out.outputs = source.outputs.map(({ name, value }) => ({ name, value: now.get(value) ?? value }));
+  return out;
+}
+
 /** How many operands and graph outputs read each value. */
 export function countUses(graph: Graph): Map<Value, number> {
   const uses = new Map<Value, number>();

@@ -7,6 +7,7 @@ import type { Graph } from "../ir.ts";
 import { encodeOnnx, type OnnxOptions } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
 import { blockConvolutions } from "../passes/blocked.ts";
+import { useWinograd } from "../passes/winograd.ts";
 import type { StepPhases } from "../step-phases.ts";
 import { blockSize } from "./block-size.ts";
 import { Client } from "./client.ts";
@@ -161,7 +162,9 @@ async function start(
     // Filters of other sessions are constants: ONNX Runtime blocks those by itself.
     const block = state && engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
     const opened = block > 1 && (await opens(client, choice, blockConvolutions(graph, block), state));
-    if (!opened) await open(client, choice, state ? blockConvolutions(graph, 1) : graph, state);
+    const wasm = engine === "ort-web" && provider === "cpu";
+    const plain = () => (state ? blockConvolutions(graph, 1) : wasm ? useWinograd(graph) : graph);
+    if (!opened) await open(client, choice, plain(), state);
     return client;
   } catch (error) {
     await client.close();
