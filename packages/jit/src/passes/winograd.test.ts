@@ -1,5 +1,6 @@
 import { add, conv2d, createRng, relu, type Tensor, type Tensor4D, tensor, useBackend } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
+import { storeHalf } from "../compress/half.ts";
 import { opsOf, runGraph, traced } from "../testing.ts";
 import { useWinograd } from "./winograd.ts";
 
@@ -33,6 +34,7 @@ describe("Winograd's convolutions", () => {
     const before = opsOf(plain);
     const made = useWinograd(plain);
     expect(opsOf(plain)).toEqual(before);
+    expect(opsOf(useWinograd(storeHalf(plain)))).toEqual(expect.arrayContaining(["Cast", ...opsOf(made)]));
     const [transform] = made.nodes.filter(({ op }) => op === "Conv");
     expect(transform?.attrs).toMatchObject({ group: channels, strides: [m, m] });
     const x0 = { dims: [3, height, width, channels], data: createRng(3).normal(3 * height * width * channels) };

@@ -7,6 +7,7 @@
  */
 import { matMul, reshape, transpose } from "../build.ts";
 import { type Graph, type Node, rebuilt, type Value } from "../ir.ts";
+import { madeBy } from "./match.ts";
 
 type Matrix = readonly (readonly number[])[];
 
@@ -65,6 +66,9 @@ export function useWinograd(source: Graph): Graph {
   });
 }
 
+/** Known as a session opens: in fp32, or in half precision and widened (compress/half.ts). */
+const isConstant = (v: Value): boolean => v.data !== undefined || madeBy(v, "Cast")?.inputs[0]?.data !== undefined;
+
 interface Plan {
   readonly form: Transforms;
   /** Tiles down and across. */
@@ -80,8 +84,7 @@ function planOf(
   forms: readonly Transforms[],
 ): Plan | undefined {
   const [, filter] = inputs;
-  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !filter?.data || filter.dtype !== "float32")
-    return undefined;
+  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !filter || !isConstant(filter)) return undefined;
   const [K, C, ...kernel] = filter.shape as [number, number, number, number];
   const ones = [attrs.strides, attrs.dilations].every((list) => (list as readonly number[]).every((v) => v === 1));
   if (!ones || kernel.some((k) => k !== 3) || Math.min(K, C) < LEAST_CHANNELS) return undefined;
@@ -128,10 +131,10 @@ function winograd(
   };
   const window = (size: number) => ({ kernel_shape: [size, size], strides: [m, m], dilations: [1, 1] });
 
-  // U, [taps, K, C]: the runtime computes it once, as a session opens.
-  const flat = g.constant(filter.data as () => Float32Array, [K * C, 9], "float32");
+  // The runtime computes U, [taps, K, C], once, as a session opens.
   const transform = g.constant(() => kronecker(G), [taps, 9], "float32");
-  const U = reshape(g, matMul(g, transform, transpose(g, flat, [1, 0])), [taps, K, C]);
+  const g9 = transpose(g, reshape(g, filter, [K * C, 9]), [1, 0]);
+  const U = reshape(g, matMul(g, transform, g9), [taps, K, C]);
   const V = g.add("Conv", [d, each(Bt, C)], { ...window(n), pads, group: C }, [N, C * taps, ...tiles]);
   const M = matMul(g, U, transpose(g, reshape(g, V, [N, C, taps, P]), [0, 2, 1, 3]));
   const tapsLast = reshape(g, transpose(g, M, [0, 2, 1, 3]), [N, K * taps, ...tiles]);
