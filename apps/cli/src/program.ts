@@ -273,6 +273,19 @@ export async function main(args: readonly string[]): Promise<number> {
       status = await convert(source, options);
     });
 
+  program
+    .command("average")
+    .description("the mean of checkpoints of one network: rounds of a training, or trainings from one beginning")
+    .argument("<weights...>", "folders, files, addresses, weights packages, or names on the hub")
+    .requiredOption("-o, --out <folder>", "where model.safetensors goes, and the first one's config.json")
+    .option("--force", "write over what is there")
+    .option("--offline", "never ask the network")
+    .option("--json", "print one JSON document")
+    .action(async (sources: string[], options) => {
+      const { average } = await import("./commands/average.ts");
+      status = await average(sources, options);
+    });
+
   for (const command of [program, ...program.commands, ...cache.commands]) command.exitOverride();
   if (args.length === 0) {
     print(program.helpInformation().trimEnd());
