@@ -20,7 +20,10 @@ function folder(name: string, values: readonly number[], more: readonly [string,
     ...more.map(([key, v]) => [key, { shape: [v.length], float32: () => Float32Array.from(v) }] as const),
   ] as const;
   writeFileSync(join(work, name, "model.safetensors"), encodeSafetensors(tensors));
-  writeFileSync(join(work, name, "config.json"), `{ "architecture": "resnet20_cifar", "num_classes": 10, "from": "${name}" }`);
+  writeFileSync(
+    join(work, name, "config.json"),
+    `{ "architecture": "resnet20_cifar", "num_classes": 10, "from": "${name}" }`,
+  );
 }
 
 beforeAll(async () => {
@@ -42,7 +45,8 @@ describe("vitrail average", () => {
       stdout: "mean/model.safetensors: the mean of 3 checkpoints, 0.0 MB\n",
     });
     expect(stderr).toContain("train an epoch at a small rate");
-    const { tensors } = readCheckpoint(new Uint8Array(readFileSync(join(work, "mean/model.safetensors"))));
+    const { tensors, metadata } = readCheckpoint(new Uint8Array(readFileSync(join(work, "mean/model.safetensors"))));
+    expect(metadata).toEqual({ format: "pt", average_of: "a, b, model.safetensors" });
     expect([...(tensors.get("bn1.running_var")?.float32() ?? [])]).toEqual([
       3,
       Math.fround((6 + Math.fround(0.3)) / 3),

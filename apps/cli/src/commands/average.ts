@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { safetensorsChunks, type TensorSource } from "@vitrail/checkpoint";
 import { openWeights, type Weights } from "@vitrail/hub";
 import { fetching, megabytes } from "../fetching.ts";
@@ -44,8 +44,9 @@ export async function average(sources: readonly string[], options: AverageComman
     const tensors = means(opened);
     const config = configOf(opened[0] as Weights);
     mkdirSync(out, { recursive: true });
+    const metadata = { format: "pt", average_of: sources.map((source) => basename(source)).join(", ") };
     await writeWhole(file, async (handle) => {
-      for (const chunk of safetensorsChunks(tensors, { metadata: { format: "pt" } })) await handle.writeFile(chunk);
+      for (const chunk of safetensorsChunks(tensors, { metadata })) await handle.writeFile(chunk);
     });
     if (config) await writeWhole(join(out, "config.json"), (handle) => handle.writeFile(config));
     if (tensors.some(([name]) => name.endsWith(".running_var"))) {
