@@ -1,4 +1,5 @@
 /** MODEL_CARD.md of packaged weights. */
+import { basename } from "node:path";
 import { type ClassifierReport, type ModelCardFacts, modelCard } from "@vitrail/train";
 import type { DataSet } from "./data-sets.ts";
 import type { Measured } from "./measure.ts";
@@ -40,6 +41,7 @@ export function cardOf({ set, report, test, config, weights, titles }: CardParts
     paper: paperOf(config.architecture),
     classes: config.label_names,
     license: "apache-2.0",
+    ...baseOf(run),
     dataset: {
       name: set.title,
       id: set.id,
@@ -122,6 +124,13 @@ function limits({ outside }: DataSet, { open_set }: Measured, classes: number): 
   the answer says that it looks like none of the ${inWords(classes)}; the table says how often that catches a stranger: not often enough to rely on.
 * ${outside} are outside of what it knows.
 * Labels and their biases are the data set's. Not for decisions about people.`;
+}
+
+/** The weights that training began with, where it did not begin from scratch. */
+function baseOf({ settings }: RunReport): Pick<ModelCardFacts, "baseModel"> {
+  const { weights = "none", backbone_weights: backbone = "none" } = settings;
+  const base = [weights, backbone].find((source) => source !== "none");
+  return base === undefined ? {} : { baseModel: basename(String(base)) };
 }
 
 /** What the weights began from, and what taught them. */

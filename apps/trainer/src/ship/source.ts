@@ -1,7 +1,6 @@
 /** A finished run, and the very pictures that it held out. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
-import { readCheckpoint } from "@vitrail/checkpoint";
 import type { Split } from "@vitrail/data";
 import { RUN_FILES } from "@vitrail/train";
 import { openPictures } from "../../../cli/src/train/pictures.ts";
@@ -49,21 +48,13 @@ export function openSource(recipe: RecipeFile, folder: string): Source {
 function modelsOf(places: Run["places"]): Source["models"] {
   const entries = ["weights", "backbone_weights", "kd_weights"].flatMap((name) => {
     const folder = places[name];
-    if (typeof folder !== "string") return [];
-    if (!existsSync(join(folder, RUN_FILES.args))) return meanOf(folder).map((what) => [name, what] as const);
+    const isRun = typeof folder === "string" && existsSync(join(folder, RUN_FILES.args));
+    if (!isRun) return [];
     const { model, weights } = readRun(folder).args.recipe;
     const from = typeof weights === "string" && weights !== "none" ? ` from ${basename(weights)}` : "";
     return [[name, `${model}${from}`] as const];
   });
   return Object.fromEntries(entries);
-}
-
-/** What `vitrail average` made a folder's weights of, where it did. */
-function meanOf(folder: string): string[] {
-  const file = join(folder, RUN_FILES.model);
-  if (!existsSync(file)) return [];
-  const { average_of: sources } = readCheckpoint(readFileSync(file), { name: file }).metadata ?? {};
-  return sources === undefined ? [] : [`mean of ${sources.replace(/, (?=[^,]*$)/, " and ")}`];
 }
 
 /** A path of this machine says nothing to others: there the recipe's own words count. */
