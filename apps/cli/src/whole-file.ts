@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { safetensorsChunks } from "@vitrail/checkpoint";
 import { reasonOf } from "./files.ts";
 import { UserError } from "./user-error.ts";
 
@@ -48,4 +49,11 @@ export async function writeWhole<T>(out: string, write: (file: FileHandle) => Pr
   } finally {
     process.off("SIGINT", interrupted);
   }
+}
+
+/** Tensors as a safetensors file, one at a time in memory; whole as {@link writeWhole} writes. */
+export async function writeTensors(out: string, ...content: Parameters<typeof safetensorsChunks>): Promise<void> {
+  await writeWhole(out, async (file) => {
+    for (const chunk of safetensorsChunks(...content)) await file.writeFile(chunk);
+  });
 }

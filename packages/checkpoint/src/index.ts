@@ -1,5 +1,6 @@
 export type { Checkpoint } from "./checkpoint.ts";
 export type { DType } from "./dtype.ts";
+export { isFloat } from "./dtype.ts";
 export { duplicateKey } from "./duplicate-key.ts";
 export type { EncodeOptions, TensorSource } from "./encode.ts";
 export { encodeSafetensors, safetensorsChunks } from "./encode.ts";

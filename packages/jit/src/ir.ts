@@ -152,15 +152,17 @@ export function rewrite(graph: Graph, visit: (node: Node) => readonly Value[] | 
 
 /**
  * A copy of a graph, which itself stays as it is. `visit` sees each node with what its inputs have become and gives the values that stand
- * for its outputs, or undefined to copy it. Inputs and constants are the same values in both.
+ * for its outputs, or undefined to copy it; `enter` gives what nodes read in place of an input. Inputs and constants are the same values
+ * in both.
  */
 export function rebuilt(
   source: Graph,
   visit: (out: Graph, node: Node, inputs: readonly (Value | undefined)[]) => readonly Value[] | undefined,
+  enter: (out: Graph, input: Value) => Value = (_, input) => input,
 ): Graph {
   const out = new Graph(source.batch);
   out.inputs = source.inputs;
-  const now = new Map<Value, Value>();
+  const now = new Map(source.inputs.map(({ value }) => [value, enter(out, value)]));
   for (const node of source.nodes) {
     const inputs = node.inputs.map((v) => v && (now.get(v) ?? v));
     const made = visit(out, node, inputs) ?? out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);

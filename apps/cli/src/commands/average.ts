@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { safetensorsChunks, type TensorSource } from "@vitrail/checkpoint";
+import { isFloat, type TensorSource } from "@vitrail/checkpoint";
 import { openWeights, type Weights } from "@vitrail/hub";
 import { fetching, megabytes } from "../fetching.ts";
 import { print, say } from "../io.ts";
 import { checkpointNames } from "../models-table.ts";
 import { plain, UserError } from "../user-error.ts";
-import { refuseExisting, writeWhole } from "../whole-file.ts";
+import { refuseExisting, writeTensors, writeWhole } from "../whole-file.ts";
 
 /** The options of `vitrail average`. */
 export interface AverageCommand {
@@ -45,9 +45,7 @@ export async function average(sources: readonly string[], options: AverageComman
     const config = configOf(opened[0] as Weights);
     mkdirSync(out, { recursive: true });
     const metadata = { format: "pt", average_of: sources.map((source) => basename(source)).join(", ") };
-    await writeWhole(file, async (handle) => {
-      for (const chunk of safetensorsChunks(tensors, { metadata })) await handle.writeFile(chunk);
-    });
+    await writeTensors(file, tensors, { metadata });
     if (config) await writeWhole(join(out, "config.json"), (handle) => handle.writeFile(config));
     if (tensors.some(([name]) => name.endsWith(".running_var"))) {
       say(
@@ -63,8 +61,6 @@ export async function average(sources: readonly string[], options: AverageComman
   }
   return 0;
 }
-
-const FRACTIONS: readonly string[] = ["F64", "F32", "F16", "BF16"];
 
 /** One tensor at a time, summed in double precision; whole numbers (batches that were counted) are the first one's. */
 function means(all: readonly Weights[]): [string, TensorSource][] {
@@ -82,13 +78,14 @@ function means(all: readonly Weights[]): [string, TensorSource][] {
       if (found.join() === shape.join()) continue;
       throw unlike(first, other, `${name} is [${shape.join(", ")}] in the first, [${found.join(", ")}] in the second`);
     }
-    if (!FRACTIONS.includes(dtype)) return [name, tensor];
+    if (!isFloat(dtype)) return [name, tensor];
     const float32 = () => {
-      const sum = new Float64Array(tensor.float32().length);
+      const sum = new Float64Array(shape.reduce((n, d) => n * d, 1));
       for (const { tensors } of all) {
-        for (const [i, v] of (tensors.get(name)?.float32() ?? []).entries()) sum[i] = (sum[i] as number) + v;
+        const values = tensors.get(name)?.float32() as Float32Array;
+        for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
       }
-      return Float32Array.from(sum, (v) => v / all.length);
+      return new Float32Array(sum.map((v) => v / all.length));
     };
     return [name, { shape, float32 }];
   });

@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { safetensorsChunks } from "@vitrail/checkpoint";
 import { openWeights, type Weights } from "@vitrail/hub";
 import { type ImageModel, isCheckpointMismatch, loadModel, type ModelSpec } from "@vitrail/layers";
 import { useBackend } from "@vitrail/tensor";
@@ -7,7 +6,7 @@ import { fetching, megabytes } from "../fetching.ts";
 import { print, say } from "../io.ts";
 import { checkpointNames, modelNamed } from "../models-table.ts";
 import { plain } from "../user-error.ts";
-import { refuseExisting, writeWhole } from "../whole-file.ts";
+import { refuseExisting, writeTensors } from "../whole-file.ts";
 
 /** The options of `vitrail convert`. */
 export interface ConvertCommand {
@@ -47,7 +46,7 @@ export async function convert(source: string, options: ConvertCommand): Promise<
     for (const note of weights.notes) say(plain(note));
     await useBackend("cpu"); // nothing is computed: it only holds values
     checkFit(spec, weights);
-    await write(out, weights, dtype);
+    await writeTensors(out, weights.tensors, { metadata: { format: "pt", ...weights.metadata }, dtype });
     const row: ConvertRow = {
       model: spec.name,
       file: out,
@@ -78,12 +77,4 @@ function checkFit(spec: ModelSpec<unknown, ImageModel>, { tensors, looksLike }: 
     }
     throw error;
   }
-}
-
-async function write(out: string, { tensors, metadata }: Weights, dtype: ConvertCommand["dtype"]): Promise<void> {
-  await writeWhole(out, async (file) => {
-    for (const chunk of safetensorsChunks(tensors, { metadata: { format: "pt", ...metadata }, dtype })) {
-      await file.writeFile(chunk);
-    }
-  });
 }

@@ -1,6 +1,6 @@
 /** Rewrites a graph so that chosen layers compute in eight bits: unsigned activations, signed weights of a scale a channel. */
 import { add as addValues, binary, cast, div, mul, reduce, reshape, unary } from "../build.ts";
-import { Graph, type Node, readersOf, type Value } from "../ir.ts";
+import { type Graph, type Node, readersOf, rebuilt, type Value } from "../ir.ts";
 import { type Layer, layersOf } from "./layers.ts";
 import { quantizeWeights } from "./weights.ts";
 
@@ -59,16 +59,13 @@ type Rounding = readonly [scale: Value, zero: Value, number: number];
 
 /** The graph with the plan's layers in eight bits. The graph that was given stays as it is. */
 export function toInt8(graph: Graph, plan: Int8Plan): Graph {
-  const out = new Graph(graph.batch);
-  out.inputs = graph.inputs;
   const layers = new Map(layersOf(graph).map((layer) => [layer.node, layer]));
   const rounded = roundedValues(graph, plan.layers);
-  const now = new Map<Value, Value>();
   /** Scale and zero point of rounded values, by the value whose range they come from. */
   const parameters = new Map<Value, Rounding>();
 
   /** Of a value that is rounded. */
-  const roundingOf = (old: Value): Rounding => {
+  const roundingOf = (out: Graph, old: Value): Rounding => {
     const source = rounded.get(old) as Value;
     const known = parameters.get(source);
     if (known) return known;
@@ -82,30 +79,30 @@ export function toInt8(graph: Graph, plan: Int8Plan): Graph {
     return made;
   };
 
-  const round = (old: Value, v: Value): Value => {
+  const round = (out: Graph, old: Value, v: Value): Value => {
     if (!rounded.has(old)) return v;
-    const [scale, zero] = roundingOf(old);
+    const [scale, zero] = roundingOf(out, old);
     const q = out.add("QuantizeLinear", [v, scale, zero], {}, v.shape, "uint8");
     return out.add("DequantizeLinear", [q, scale, zero], {}, v.shape);
   };
 
-  for (const { value } of graph.inputs) now.set(value, round(value, value));
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((v) => v && (now.get(v) ?? v));
+  const computed = (out: Graph, node: Node, inputs: readonly (Value | undefined)[]): readonly Value[] => {
     const mode = plan.layers.get(node);
     const layer = layers.get(node);
-    let outputs: readonly Value[];
-    if (mode && layer) {
-      const operands = { x: inputs[0] as Value, most: plan.mostWeight };
-      const make = mode === "static" ? staticLayer : mode === "rows" ? rowsLayer : dynamicLayer;
-      outputs = [make(out, layer, operands, roundingOf)];
-    } else {
-      outputs = out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
-    }
-    for (const [i, old] of node.outputs.entries()) now.set(old, round(old, outputs[i] as Value));
-  }
-  out.outputs = graph.outputs.map(({ name, value }) => ({ name, value: now.get(value) ?? value }));
-  return out;
+    if (!mode || !layer) return out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
+    const operands = { x: inputs[0] as Value, most: plan.mostWeight };
+    const make = mode === "static" ? staticLayer : mode === "rows" ? rowsLayer : dynamicLayer;
+    return [make(out, layer, operands, (old) => roundingOf(out, old))];
+  };
+
+  return rebuilt(
+    graph,
+    (out, node, inputs) => {
+      const made = computed(out, node, inputs);
+      return node.outputs.map((old, i) => round(out, old, made[i] as Value));
+    },
+    (out, input) => round(out, input, input),
+  );
 }
 
 /** Scale and zero point of a range in 0 … 255: real = scale · (rounded − zero). */

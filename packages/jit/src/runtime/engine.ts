@@ -162,14 +162,18 @@ async function start(
     // Filters of other sessions are constants: ONNX Runtime blocks those by itself.
     const block = state && engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
     const opened = block > 1 && (await opens(client, choice, blockConvolutions(graph, block), state));
-    const wasm = engine === "ort-web" && provider === "cpu";
-    const plain = () => (state ? blockConvolutions(graph, 1) : wasm ? useWinograd(graph) : graph);
-    if (!opened) await open(client, choice, plain(), state);
+    if (!opened) await open(client, choice, plainGraph(graph, choice, state), state);
     return client;
   } catch (error) {
     await client.close();
     throw error;
   }
+}
+
+/** The graph in ONNX's own ops, as the runtime computes them fastest. */
+function plainGraph(graph: Graph, { engine, providers }: RuntimeChoice, state: TrainingState | undefined): Graph {
+  if (state) return blockConvolutions(graph, 1);
+  return engine === "ort-web" && providers[0] === "cpu" ? useWinograd(graph) : graph;
 }
 
 async function open(
