@@ -1,5 +1,5 @@
-// From JPEG files to labels, batches of 8: our classifier against the image-classification pipeline of Transformers.js, with the same
-// weights and preprocessing; and ours in mixed int8 against ours in fp32.
+// From JPEG files to labels, batches of 8: our classifier, in fp32 and in mixed int8, against the image-classification pipeline of
+// Transformers.js in fp32, with the same weights and preprocessing; and ours in int8 against ours in fp32.
 //   npm run bench -- classify-labels
 // Needs ../shared; for the peer TRANSFORMERS names a folder with @huggingface/transformers 4 installed
 // (npm install --ignore-scripts @huggingface/transformers@4), and VITRAIL_PYTHON an interpreter with torch and timm, whose ONNX export it runs.
@@ -26,6 +26,8 @@ if (!existsSync(photos) || !existsSync(tiny)) {
 }
 const COUNT = Number(process.env.PHOTOS ?? 40);
 const BATCH = 8;
+/** Calls before the first that counts: after some dozens of photos a classifier opens more sessions. */
+const WARM_UP = 4;
 const paths = readdirSync(photos)
   .sort()
   .slice(0, COUNT)
@@ -107,14 +109,14 @@ for (const [name, folder] of [
   const open = (more) => createClassifier({ models: vitModels, weights: folder, engine: "ort", ...more });
   const ours = await open({});
   const theirs = await pipelineOf(name, folder);
+  const peer = async () => {
+    for (let i = 0; i < paths.length; i += BATCH) await theirs(paths.slice(i, i + BATCH), { top_k: 5 });
+  };
   if (theirs) {
-    const peer = async () => {
-      for (let i = 0; i < paths.length; i += BATCH) await theirs(paths.slice(i, i + BATCH), { top_k: 5 });
-    };
     const first = await theirs(paths.slice(0, BATCH), { top_k: 1 });
     const mine = await ours.classify(paths.slice(0, BATCH), { top: 1, orientation: false });
     const equal = mine.filter(([best], i) => `class ${best.index}` === (first[i][0] ?? first[i]).label).length;
-    const pairs = await turns(ourRun(ours), peer, { least: 5, warmUp: 1 });
+    const pairs = await turns(ourRun(ours), peer, { least: 5, warmUp: WARM_UP });
     rows.push({
       ...rowOf(about(name, "Transformers.js pipeline", "fp32"), pairs),
       equalLabels: `${equal} of ${BATCH}`,
@@ -122,8 +124,13 @@ for (const [name, folder] of [
   }
   if (name.includes("tiny")) {
     const int8 = await open({ precision: "int8", calibration: held, onNote: console.log });
-    const pairs = await turns(ourRun(int8), ourRun(ours), { least: 5, warmUp: 1 });
-    rows.push(rowOf(about(name, "our fp32", "int8"), pairs));
+    for (const [other, run] of [
+      ...(theirs ? [["Transformers.js pipeline, fp32", peer]] : []),
+      ["our fp32", ourRun(ours)],
+    ]) {
+      const pairs = await turns(ourRun(int8), run, { least: 5, warmUp: WARM_UP });
+      rows.push(rowOf(about(name, other, "int8"), pairs));
+    }
     await int8.dispose();
   }
   await ours.dispose();

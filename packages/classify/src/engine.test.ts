@@ -31,6 +31,24 @@ describe("engines", () => {
     }
   });
 
+  test("give the same answers when many photos share the sessions", async () => {
+    const classifier = await open({ engine: "ort" });
+    const alone = await Promise.all(photos.map((photo) => classifier.examine(photo)));
+    const many = Array.from({ length: 200 }, (_, i) => photos[i % photos.length] as string);
+    let at = 0;
+    for await (const { photo, predictions, error } of classifier.each(many, { batchSize: 7 })) {
+      expect(error).toBeUndefined();
+      expect(photo).toBe(many[at]);
+      const [best] = predictions ?? [];
+      const [expected] = alone[at % photos.length]?.predictions ?? [];
+      expect(best?.label).toBe(expected?.label);
+      expect(best?.probability).toBeCloseTo(expected?.probability ?? 2, 5);
+      at++;
+    }
+    expect(at).toBe(many.length);
+    await classifier.dispose();
+  });
+
   test("a backend by name means engine tfjs", async () => {
     const classifier = await open({ backend: "cpu" });
     expect(classifier.engine.name).toBe("tfjs");

@@ -44,6 +44,8 @@ export function rowsOf(
   is: { readonly what: string; readonly gives: string },
 ): Rows {
   const device = runner.backend?.name ?? runner.engine.name;
+  // A session of another thread goes on with the next batch while this one looks at the answers.
+  const inFlight = runner.engine.name === "tfjs" ? 1 : 2;
   let disposed = false;
 
   const alive = () => {
@@ -85,13 +87,24 @@ export function rowsOf(
         }
       }
     };
-    for (fill(); waiting.length > 0; fill()) {
-      const batch = waiting.splice(0, batchSize);
+    const compute = async (batch: typeof waiting) => {
       const inputs = await Promise.all(batch.map(({ input }) => input));
       alive();
-      fill(); // threads prepare the next photos while the forward pass holds this one
       const good = inputs.filter((input) => input instanceof Float32Array);
-      const found = good.length > 0 ? await answers(good) : [];
+      return { batch, inputs, found: good.length > 0 ? await answers(good) : [] };
+    };
+    const running: ReturnType<typeof compute>[] = [];
+    for (;;) {
+      // Threads prepare the next photos while the forward pass holds these.
+      for (fill(); running.length < inFlight && waiting.length > 0; fill()) {
+        const next = compute(waiting.splice(0, batchSize));
+        next.catch(() => undefined); // whoever waits for it is told, when its turn comes
+        running.push(next);
+      }
+      const first = running.shift();
+      if (!first) return;
+      const { batch, inputs, found } = await first;
+      alive();
       let at = 0;
       for (const [i, { photo }] of batch.entries()) {
         const input = inputs[i];

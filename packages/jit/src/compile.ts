@@ -2,11 +2,11 @@
 import { type DataId, type Tensor, type Tensor4D, tensor, tidy } from "@vitrail/tensor";
 import { Quantized } from "./compress/quantized.ts";
 import { JitError, showShape } from "./errors.ts";
-import { openRuntime } from "./graph-session.ts";
+import { needsRuntime } from "./graph-session.ts";
 import { type DType, type Graph, sameShape, sizeOf } from "./ir.ts";
 import { optimise } from "./passes/index.ts";
 import type { Client } from "./runtime/client.ts";
-import { type EngineOptions, type EngineReport, openSession } from "./runtime/engine.ts";
+import { type EngineReport, openStreams, type StreamOptions } from "./runtime/engine.ts";
 import type { HostTensor, HostTensors } from "./runtime/protocol.ts";
 import { type InputSpec, type TraceResult, trace } from "./trace.ts";
 
@@ -18,7 +18,7 @@ export type Traceable =
 /** One input: its shape, `null` in front for any batch size, and its type where that is not float32. */
 export type InputShape = readonly (number | null)[];
 
-export interface CompileOptions extends EngineOptions {
+export interface CompileOptions extends StreamOptions {
   /** Shape of the one input, e.g. `[null, 224, 224, 3]`. */
   readonly input?: InputShape;
   /** All inputs in the function's order, where it has several or some are not float32. */
@@ -31,7 +31,10 @@ export interface HostValue {
   readonly data: Float32Array | Int32Array | Uint8Array;
 }
 
-/** A compiled function. Runs off the calling thread; frees nothing of the model it came from. */
+/**
+ * A compiled function. Runs off the calling thread; frees nothing of the model it came from. Runs that are asked for while others are
+ * under way wait, or go side by side where it has several `streams`.
+ */
 export interface Compiled {
   /** What runs it, and why. */
   readonly report: EngineReport;
@@ -61,10 +64,18 @@ export function inputsOf({ input, inputs }: CompileOptions): readonly InputSpec[
 /** A session shared by everyone who compiled the same function over the same values. */
 interface Shared {
   readonly ids: readonly DataId[];
-  readonly client: Client | undefined;
+  /** The sessions that run at once; none: eager tfjs. */
+  readonly clients: readonly Client[];
   readonly report: EngineReport;
   users: number;
 }
+
+/** The session that has least to do; of those that crashed one only where all did. */
+const leastBusy = (clients: readonly Client[]): Client | undefined =>
+  clients.reduce<Client | undefined>((best, one) => {
+    if (!best || (one.alive && !best.alive)) return one;
+    return one.alive === best.alive && one.load < best.load ? one : best;
+  }, undefined);
 
 /** Sessions by function or model, then by everything else that a session depends on. */
 let cache: WeakMap<object, Map<string, Promise<Shared>[]>> | undefined;
@@ -77,7 +88,8 @@ let cache: WeakMap<object, Map<string, Promise<Shared>[]>> | undefined;
 export async function compile(target: Traceable | Quantized, options: CompileOptions = {}): Promise<Compiled> {
   if (target instanceof Quantized) {
     const graph = Quantized.graphOf(target);
-    const opened = await openRuntime(graph, options);
+    const opened = await openStreams(graph, options);
+    if (opened.clients.length === 0) throw needsRuntime(opened.report);
     const shared = { ids: [], ...opened, users: 1 };
     return makeCompiled(noEager, target.inputs, graph, shared, () => undefined);
   }
@@ -89,8 +101,8 @@ export async function compile(target: Traceable | Quantized, options: CompileOpt
       return undefined;
     },
   });
-  const { engine = "auto", provider = "auto", threads } = options;
-  const key = JSON.stringify([inputs, engine, provider, threads]);
+  const { engine = "auto", provider = "auto", threads, streams = 1 } = options;
+  const key = JSON.stringify([inputs, engine, provider, threads, streams]);
   cache ??= new WeakMap();
   const known = cache.get(target) ?? new Map<string, Promise<Shared>[]>();
   cache.set(target, known);
@@ -123,8 +135,7 @@ const noEager = (): never => {
 
 async function openShared(graph: Graph, ids: readonly DataId[], options: CompileOptions): Promise<Shared> {
   optimise(graph, { contrib: true });
-  const { client, report } = await openSession(graph, options);
-  return { ids, client, report, users: 1 };
+  return { ids, ...(await openStreams(graph, options)), users: 1 };
 }
 
 function makeCompiled(
@@ -140,9 +151,10 @@ function makeCompiled(
   const runAll = async (given: Readonly<Record<string, HostValue>>): Promise<Record<string, HostValue>> => {
     if (disposed) throw new JitError("disposed", "run after dispose: compile again");
     const feeds = feedsOf(inputs, given);
-    if (!shared.client) return runEagerly(functionOf(target), inputs, feeds);
+    const client = leastBusy(shared.clients);
+    if (!client) return runEagerly(functionOf(target), inputs, feeds);
     const buffers = Object.values(feeds).map(({ data }) => data.buffer);
-    const results = await shared.client.request<HostTensors>({ kind: "run", feeds }, buffers);
+    const results = await client.request<HostTensors>({ kind: "run", feeds }, buffers);
     return Object.fromEntries(Object.entries(results).map(([name, { dims, data }]) => [name, toValue(dims, data)]));
   };
 
@@ -172,7 +184,7 @@ function makeCompiled(
       shared.users--;
       if (shared.users > 0) return;
       forget();
-      await shared.client?.close();
+      await Promise.all(shared.clients.map((client) => client.close()));
     },
   };
 }

@@ -18,9 +18,14 @@ export async function openRuntime(
   options: EngineOptions,
 ): Promise<{ client: Client; report: EngineReport }> {
   const { client, report } = await openSession(graph, options);
-  if (client) return { client, report };
-  const why = report.tried.map(({ name, reason }) => `; ${name}: ${reason}`).join("");
-  throw new JitError("engine-failed", `compressed models run in ONNX Runtime only, not on engine tfjs${why}`);
+  if (!client) throw needsRuntime(report);
+  return { client, report };
+}
+
+/** The error where a graph without an eager function came to engine tfjs. */
+export function needsRuntime({ tried }: EngineReport): JitError {
+  const why = tried.map(({ name, reason }) => `; ${name}: ${reason}`).join("");
+  return new JitError("engine-failed", `compressed models run in ONNX Runtime only, not on engine tfjs${why}`);
 }
 
 /** A session for a graph, to measure with. */

@@ -28,6 +28,16 @@ export class Client {
     );
   }
 
+  /** Requests under way. */
+  get load(): number {
+    return this.#pending.size;
+  }
+
+  /** Whether it takes requests: it neither crashed nor was closed. */
+  get alive(): boolean {
+    return this.#ended === undefined;
+  }
+
   #settle(id: number): void {
     this.#pending.delete(id);
     if (this.#pending.size === 0) this.thread.hold(false);

@@ -121,3 +121,43 @@ describe("a runtime warmed up", () => {
     expect(threads.started).toBe(0);
   });
 });
+
+describe("streams", () => {
+  const double = (x: Tensor) => mul(x, 2);
+
+  test("are sessions of their own, run side by side, and end together", async () => {
+    const f = await compile(double, { input: [null], engine: "ort", threads: 2, streams: 4 });
+    expect(threads.started).toBe(2); // no more than there are threads
+    const runs = Array.from({ length: 5 }, (_, i) => f.run(new Float32Array(i + 1).fill(i)));
+    expect((await Promise.all(runs)).map((found) => [...found])).toEqual([
+      [0],
+      [2, 2],
+      [4, 4, 4],
+      [6, 6, 6, 6],
+      [8, 8, 8, 8, 8],
+    ]);
+    await f.dispose();
+    expect(threads.ended).toBe(2);
+  });
+
+  test("of one function are not taken for its one session", async () => {
+    const one = await compile(double, { input: [null], engine: "ort", threads: 2 });
+    const two = await compile(double, { input: [null], engine: "ort", threads: 2, streams: 2 });
+    const again = await compile(double, { input: [null], engine: "ort", threads: 2, streams: 2 });
+    expect(threads.started).toBe(3);
+    await Promise.all([one, two, again].map((f) => f.dispose()));
+    expect(threads.ended).toBe(3);
+  });
+
+  test("are none on engine tfjs, which runs all the same", async () => {
+    const f = await compile(double, { input: [null], engine: "tfjs", streams: 2 });
+    expect([...(await f.run(Float32Array.of(21)))]).toEqual([42]);
+    await f.dispose();
+  });
+
+  test.each([0, 1.5, -1, Number.NaN])("%d of them is refused", async (streams) => {
+    await expect(compile(double, { input: [null], engine: "ort", streams })).rejects.toThrow(
+      "a whole number from 1 on",
+    );
+  });
+});

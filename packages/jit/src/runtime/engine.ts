@@ -96,15 +96,26 @@ function candidates({ engine = "auto", provider = "auto" }: EngineOptions): read
   return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
 
-const choiceOf = (
-  engine: Runtime,
-  provider: ProviderName,
-  { threads = defaultThreads(engine), wasmPaths }: EngineOptions,
-): RuntimeChoice => ({
+/** Options of sessions that run at once and share the threads. */
+export interface StreamOptions extends EngineOptions {
+  /**
+   * Sessions that run at once, each with its share of the threads; no more than there are threads. Default 1: a run has all of them. More
+   * than one is for many small runs, side by side: threads that share no work do not wait for each other. Each holds its own weights.
+   */
+  readonly streams?: number | undefined;
+}
+
+/** How many sessions share how many threads. */
+function shares(engine: Runtime, { threads = defaultThreads(engine), streams = 1 }: StreamOptions) {
+  const sessions = Math.min(streams, threads);
+  return { sessions, threads: Math.floor(threads / sessions) };
+}
+
+const choiceOf = (engine: Runtime, provider: ProviderName, options: StreamOptions): RuntimeChoice => ({
   engine,
-  threads,
+  threads: shares(engine, options).threads,
   providers: provider === "cpu" ? ["cpu"] : [provider, "cpu"],
-  ...(wasmPaths === undefined ? {} : { wasmPaths }),
+  ...(options.wasmPaths === undefined ? {} : { wasmPaths: options.wasmPaths }),
 });
 
 /** A thread that has loaded a runtime and waits for a session. It keeps no process alive. */
@@ -153,7 +164,7 @@ async function start(
   engine: Runtime,
   provider: ProviderName,
   graph: Graph,
-  options: EngineOptions,
+  options: StreamOptions,
   state: TrainingState | undefined,
 ): Promise<Client> {
   const choice = choiceOf(engine, provider, options);
@@ -205,7 +216,7 @@ const opens = (...args: Parameters<typeof open>): Promise<boolean> =>
   );
 
 /** Opens a session for `graph`, falling back as {@link EngineOptions} says. */
-export async function openSession(graph: Graph, options: EngineOptions, state?: TrainingState): Promise<Opened> {
+export async function openSession(graph: Graph, options: StreamOptions, state?: TrainingState): Promise<Opened> {
   const tried: EngineAttempt[] = [];
   const list = candidates(options);
   const byName = options.engine !== undefined && options.engine !== "auto";
@@ -229,6 +240,29 @@ export async function openSession(graph: Graph, options: EngineOptions, state?: 
     }
   }
   throw new JitError("engine-failed", "no engine can be tried here");
+}
+
+/** Opens the sessions that run a graph at once, all on one engine; none where that is eager tfjs. */
+export async function openStreams(
+  graph: Graph,
+  options: StreamOptions,
+): Promise<{ readonly clients: readonly Client[]; readonly report: EngineReport }> {
+  const { streams = 1 } = options;
+  if (!Number.isSafeInteger(streams) || streams < 1) {
+    throw new JitError("bad-input", `streams: expected a whole number from 1 on, found ${streams}`);
+  }
+  const { client, report } = await openSession(graph, options);
+  if (!client) return { clients: [], report };
+  const { engine, provider } = report;
+  const more = Array.from({ length: shares(engine as Runtime, options).sessions - 1 }, () =>
+    openSession(graph, { ...options, engine, provider }),
+  );
+  const opened = await Promise.allSettled(more);
+  const clients = [client, ...opened.flatMap((one) => (one.status === "fulfilled" ? (one.value.client ?? []) : []))];
+  const failed = opened.find(({ status }) => status === "rejected") as PromiseRejectedResult | undefined;
+  if (!failed) return { clients, report };
+  await Promise.all(clients.map((one) => one.close()));
+  throw failed.reason;
 }
 
 /** The error where nothing starts. */
