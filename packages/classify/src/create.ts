@@ -4,7 +4,7 @@ import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf } from "./classifier.ts";
 import { embedderOf } from "./embedder.ts";
-import { compiledRunner, type EngineChoice, eagerRunner, engineFor, type Jit } from "./engine.ts";
+import { type EngineChoice, engineFor, type Jit } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { resolveLabels } from "./labels.ts";
 import { type AnyModelSpec, build, buildFeatures } from "./load.ts";
@@ -105,8 +105,11 @@ async function openOn<About>(
     const [, height, width] = preprocess.inputSize;
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
     const runner = jit
-      ? await compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
-      : eagerRunner(model, [height, width], started.value as BackendReport, { reason: "asked for", tried: [] });
+      ? await jit.compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
+      : (await import("./eager.ts")).eagerRunner(model, [height, width], started.value as BackendReport, {
+          reason: "asked for",
+          tried: [],
+        });
     return { running: { name: spec.name, model, preprocess, preprocessor, runner }, about };
   } catch (error) {
     model?.dispose();
@@ -118,10 +121,10 @@ async function openOn<About>(
 }
 
 /** What traces and compiles is loaded only where it is asked for; the runtime loads in its own thread while the weights are read. */
-async function warmJit(engine: EngineName | "auto"): Promise<Jit> {
-  const loaded = await import("@vitrail/jit");
-  loaded.warmUp({ engine });
-  return loaded;
+async function warmJit(engine: EngineName | "auto"): Promise<Jit & typeof import("./compiled.ts")> {
+  const [jit, compiled] = await Promise.all([import("@vitrail/jit"), import("./compiled.ts")]);
+  jit.warmUp({ engine });
+  return { ...jit, ...compiled };
 }
 
 /** Photos become three channels, red, green and blue: what takes others is for `load`, and pictures prepared by its user. */
