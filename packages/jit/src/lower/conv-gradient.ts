@@ -17,7 +17,8 @@ import {
   toOihw,
   transpose,
 } from "../build.ts";
-import type { Graph, Value } from "../ir.ts";
+import { type Graph, sameShape, type Value } from "../ir.ts";
+import { beforePad } from "./before-pad.ts";
 import { leaveOpen } from "./choice.ts";
 import { type ConvInfo, convInfo, nchw } from "./conv-info.ts";
 import { attr, type LoweringTable, operand, unsupported } from "./lowering.ts";
@@ -27,6 +28,8 @@ import { isPatches, patchConvFilter, patchConvInput } from "./patches.ts";
 const PIXELS_PER_IMAGE = 196;
 /** Below this many pixels of the output the taps are joined to one product instead of one product each. */
 const PIXELS_PER_TAP = 100;
+/** Up to this many output channels the slopes of a filter's rows are joined to one product. */
+const JOINED_CHANNELS = 64;
 /** With fewer input channels than this a product per tap has too few rows. */
 const CHANNELS_PER_TAP = 16;
 /** Turning the filter around pays up to this many of its values for each output pixel. */
@@ -131,13 +134,14 @@ function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
     number,
   ];
   const pads = [0, 0, top, left, 0, 0, H - info.inHeight - top, W - info.inWidth - left];
-  const padded = reshape(g, pad(g, toNchw(g, x), pads, 0), [N, C, H / s, s, W / s, s]);
-  const apart = transpose(g, padded, [3, 5, 1, 0, 2, 4]); // [s, s, C, N, H / s, W / s]
-  const phases = Array.from({ length: s * s }, (_, p) => {
-    const [a, b] = [Math.floor(p / s), p % s];
-    const one = slice(g, apart, [a, b, 0, 0, 0, 0], [a + 1, b + 1, C, N, H / s, W / s]);
-    return reshape(g, one, [C, N, H / s, W / s]);
-  });
+  // [s s C, N, H / s, W / s]: the op takes a sixth of what one transpose of single values takes.
+  const apart = swapFirst(
+    g,
+    g.add("SpaceToDepth", [pad(g, toNchw(g, x), pads, 0)], { blocksize: s }, [N, s * s * C, H / s, W / s]),
+  );
+  const phases = Array.from({ length: s * s }, (_, p) =>
+    slice(g, apart, [p * C, 0, 0, 0], [(p + 1) * C, N, H / s, W / s]),
+  );
   const seen = taps(info, (i, j) => {
     const [u, v] = [Math.floor(i / s), Math.floor(j / s)];
     return slice(g, phases[(i % s) * s + (j % s)] as Value, [0, 0, u, v], [C, N, u + h, v + w]);
@@ -148,18 +152,60 @@ function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   return transpose(g, flat, [0, 3, 1, 2]);
 }
 
+/**
+ * Filters that leave a map its size: the map moved once for each of the filter's columns, the slope once for each of its rows, instead
+ * of a window for each tap. What moves values has one thread, and the others wait to read what it wrote. [K, C, kh, kw]
+ *
+ *   dW[k, c, i, j] = Σ over n, r, q of dy[n, k, r - i + top, q] x[n, c, r, q + j - left]
+ */
+function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: readonly number[]): Value {
+  const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
+  const { filterHeight: kh, filterWidth: kw } = info;
+  // As [C N, h, w]: between the axes that were turned, so that they are turned once and not behind each move (passes/layout.ts).
+  const planes = (v: Value): Value => reshape(g, swapFirst(g, toNchw(g, v)), [(v.shape[3] as number) * N, h, w]);
+  const shift = (v: Value, rows: number, columns: number, channels: number): Value =>
+    reshape(g, pad(g, v, [0, rows, columns, 0, -rows, -columns], 0), [channels, N * h * w]);
+  const [maps, slopes] = [planes(source), planes(dy)];
+  const columns = Array.from({ length: kw }, (_, j) => shift(maps, 0, (left as number) - j, C));
+  const rows = Array.from({ length: kh }, (_, i) => shift(slopes, i - (top as number), 0, K));
+  if (K > JOINED_CHANNELS) {
+    return besideEachOther(
+      g,
+      taps(info, (i, j) => gemm(g, rows[i] as Value, columns[j] as Value, false, true)),
+      info,
+    );
+  }
+  // Few channels: the slopes joined, since a product with few rows reads the map for each of them anew.
+  const joined = reshape(
+    g,
+    concat(
+      g,
+      rows.map((v) => reshape(g, v, [K, 1, N * h * w])),
+      1,
+    ),
+    [K * kh, N * h * w],
+  );
+  const parts = columns.map((v) => reshape(g, gemm(g, joined, v, false, true), [K, kh, C, 1]));
+  return transpose(g, concat(g, parts, 3), [0, 2, 1, 3]);
+}
+
 /** All other filters: windows cut from maps that lie channel by channel. [K, C, kh, kw] */
 function plain(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
   const { filterHeight: kh, filterWidth: kw } = info;
   const { top, left, bottom, right } = info.padInfo;
+  const joins = C < CHANNELS_PER_TAP || h * w < PIXELS_PER_TAP;
+  const { source, around } = beforePad(x, 0);
+  if (!joins && sameShape(source.shape.slice(1, 3), [h, w])) {
+    return moved(g, source, dy, info, [around[0] + top, around[1] + left]);
+  }
   const padded = pad(g, swapFirst(g, toNchw(g, x)), [0, 0, top, left, 0, 0, bottom, right], 0);
   const slopes = reshape(g, swapFirst(g, toNchw(g, dy)), [K, N * h * w]);
   const seen = taps(info, (i, j) => {
     const { begin, end, step } = tapRange(info, i, j);
     return slice(g, padded, [0, 0, ...begin], [C, N, ...end], [1, 1, ...step]);
   });
-  if (C < CHANNELS_PER_TAP || h * w < PIXELS_PER_TAP) {
+  if (joins) {
     // A channel's taps lie side by side, so that the product is the filter as it is kept.
     const joined = concat(
       g,

@@ -9,14 +9,15 @@ import { maxPool, poolInfo } from "./pooling.ts";
 function maxPoolGrad(call: KernelCall): Value {
   const { g } = call;
   const [dy, input] = [operand(call, "dy"), operand(call, "input")];
-  const { indices, source, pads } = maxPool(call, input);
+  const { indices, source, around } = maxPool(call, input);
+  const [top, left, bottom, right] = around;
   const shape = nchw(source.shape);
   const zeros = expand(g, g.scalar(0), [sizeOf(shape)]);
   const [at, slopes] = [indices, toNchw(g, dy)].map((v) => reshape(g, v, [sizeOf(v.shape)])) as [Value, Value];
   const attrs = { axis: 0, reduction: "add" };
   const flat = g.add("ScatterElements", [zeros, at, slopes], attrs, [sizeOf(shape)]);
   // Of the padding, nothing was ever the greatest; what follows cuts it away again.
-  return pad(g, toNhwc(g, reshape(g, flat, shape)), pads, 0);
+  return pad(g, toNhwc(g, reshape(g, flat, shape)), [0, top, left, 0, 0, bottom, right, 0], 0);
 }
 
 /**

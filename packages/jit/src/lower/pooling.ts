@@ -2,6 +2,7 @@
 import { backend_util } from "@vitrail/tensor";
 import { add, mul, reshape, sub, toNchw, toNhwc, unary } from "../build.ts";
 import type { Value } from "../ir.ts";
+import { beforePad, type Unpadded } from "./before-pad.ts";
 import { nchw, windowAttrs } from "./conv-info.ts";
 import { attr, type KernelCall, type LoweringTable, operand, unsupported } from "./lowering.ts";
 
@@ -21,37 +22,25 @@ export function poolInfo(
   );
 }
 
-interface PoolSource {
-  /** The map before its padding. */
-  readonly source: Value;
-  /** [0, top, left, 0, 0, bottom, right, 0] */
-  readonly pads: readonly number[];
-}
-
 /** What was padded with less than any value to make `x`, where a window may do that itself. */
-function beforePadding(x: Value, { kernel_shape: kernel, pads: own }: ReturnType<typeof windowAttrs>): PoolSource {
-  const node = x.producer;
-  const none = { source: x, pads: new Array<number>(8).fill(0) };
-  if (own.some((p) => p > 0) || node?.op !== "Pad" || node.attrs.value !== Number.NEGATIVE_INFINITY) return none;
-  const pads = node.attrs.pads as readonly number[];
-  const [, top, left, , , bottom, right] = pads as [number, number, number, number, number, number, number];
-  const others = [0, 3, 4, 7].some((axis) => pads[axis] !== 0);
+function beforePadding(x: Value, { kernel_shape: kernel, pads: own }: ReturnType<typeof windowAttrs>): Unpadded {
+  const found = beforePad(x, Number.NEGATIVE_INFINITY);
   const [height, width] = kernel as [number, number];
   // ONNX Runtime refuses padding of a whole window.
-  const fits = [top, bottom].every((p) => p >= 0 && p < height) && [left, right].every((p) => p >= 0 && p < width);
-  return others || !fits ? none : { source: node.inputs[0] as Value, pads };
+  const fits = found.around.every((p, i) => p < (i % 2 === 0 ? height : width));
+  return fits && own.every((p) => p === 0) ? found : { source: x, around: [0, 0, 0, 0] };
 }
 
 /**
  * The window's maxima, and where in the NCHW map of `source` they stand: `x` itself, or what was padded to make it. What
  * nobody reads of the two is dropped later.
  */
-export function maxPool(call: KernelCall, x: Value): PoolSource & { readonly y: Value; readonly indices: Value } {
+export function maxPool(call: KernelCall, x: Value): Unpadded & { readonly y: Value; readonly indices: Value } {
   const info = poolInfo(call, x.shape);
   const attrs = windowAttrs(info);
   const { dilations: _, ...window } = attrs;
   const before = beforePadding(x, attrs);
-  const pads = window.pads.map((p, i) => p + (before.pads[i < 2 ? 1 + i : 3 + i] as number));
+  const pads = window.pads.map((p, i) => p + (before.around[i] as number));
   const shape = nchw(info.outShape);
   const outputs = [
     { shape, dtype: x.dtype },

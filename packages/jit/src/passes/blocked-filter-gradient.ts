@@ -10,6 +10,7 @@
  */
 import { concat, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
+import { beforePad } from "../lower/before-pad.ts";
 import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
 
 /** Up to so many channels the blocked way is always the better. */
@@ -22,11 +23,11 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
   const { out: g, block: b } = forms;
   const [K, C, kh, kw] = (outputs[0] as Value).shape as [number, number, number, number];
   const [map, dy] = inputs as [Value, Value];
-  const { x, pads } = withoutPad(map, attrs.pads as readonly number[]);
+  const { source: x, around } = beforePad(map, 0, [2, 3]);
   const [N, , H, W] = x.shape as [number, number, number, number];
   const [, , h, w] = dy.shape as [number, number, number, number];
   const [sh, sw] = attrs.strides as [number, number];
-  const [top, left] = pads as [number, number];
+  const [top, left] = (attrs.pads as readonly number[]).map((p, i) => p + (around[i] as number)) as [number, number];
   if (N % b !== 0 || K % b !== 0 || C < b) return undefined;
   if (Math.max(C, K) > FEW_CHANNELS && (sh > 1 || N * h * w < FEWEST_PIXELS)) return undefined;
   const columns = (w - 1) * sw + kw - left; // those that windows reach, from the map's first: a stride may leave some over
@@ -97,14 +98,4 @@ function sideBySide(g: Graph, filters: Value, rows: number, top: number, H: numb
 function rowsSeen(offset: number, stride: number, H: number, h: number): { begin: number; end: number } {
   const begin = Math.max(0, Math.ceil(-offset / stride));
   return { begin, end: Math.min(h, Math.floor((H - 1 - offset) / stride) + 1) };
-}
-
-/** Models pad by hand: the map before that, and all of the padding, top, left, bottom, right. */
-function withoutPad(map: Value, own: readonly number[]): { x: Value; pads: readonly number[] } {
-  const node = map.producer;
-  if (node?.op !== "Pad" || node.attrs.value !== 0) return { x: map, pads: own };
-  const more = node.attrs.pads as readonly number[];
-  const fits = more.every((p, i) => (i % 4 < 2 ? p === 0 : p >= 0));
-  if (!fits) return { x: map, pads: own };
-  return { x: node.inputs[0] as Value, pads: own.map((p, i) => p + (more[i < 2 ? 2 + i : 4 + i] as number)) };
 }

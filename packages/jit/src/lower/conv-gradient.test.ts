@@ -1,0 +1,81 @@
+/** The lowerings of a filter's gradient, each against tfjs's own. */
+import { conv2d, grads, pad, type Tensor, type Tensor4D, tensor, useBackend } from "@vitrail/tensor";
+import { beforeAll, describe, expect, test } from "vitest";
+import { optimise } from "../passes/index.ts";
+import { opsOf, runGraph, traced } from "../testing.ts";
+
+beforeAll(async () => {
+  await useBackend("cpu");
+});
+
+type Around = readonly [top: number, bottom: number, left: number, right: number];
+
+/** [N, H, W, C] x [kh, kw, C, K] with a stride; padded by hand, as models do, or by the convolution. */
+function filterGradient(pads: Around | "same" | "valid", stride: number): (...tensors: Tensor[]) => Tensor {
+  return (x, w, dy) => {
+    const f = (map: Tensor, filter: Tensor) => {
+      if (typeof pads === "string") return conv2d(map as Tensor4D, filter as Tensor4D, stride, pads);
+      const [top, bottom, left, right] = pads;
+      const wide = pad(map as Tensor4D, [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0],
+      ]);
+      return conv2d(wide, filter as Tensor4D, stride, "valid");
+    };
+    return (grads(f as never)([x as Tensor, w as Tensor], dy as Tensor) as Tensor[])[1] as Tensor;
+  };
+}
+
+const valuesOf = (shape: readonly number[], seed: number) =>
+  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => Math.sin(k * 1.3 + seed) + 0.1);
+
+describe("the gradient of a filter", () => {
+  test.each<[string, number[], number[], Around | "same" | "valid", number, Record<string, number>]>([
+    ["3 x 3, of few channels", [2, 10, 12, 16], [3, 3, 16, 20], [1, 1, 1, 1], 1, { Slice: 0, Pad: 4, Gemm: 3 }],
+    ["3 x 3, of many", [2, 10, 10, 16], [3, 3, 16, 72], [1, 1, 1, 1], 1, { Slice: 0, Pad: 4, Gemm: 9 }],
+    ["padded by the convolution", [2, 10, 10, 16], [3, 3, 16, 72], "same", 1, { Slice: 0, Pad: 4, Gemm: 9 }],
+    ["5 x 4, padded more on one side", [1, 11, 13, 17], [5, 4, 17, 9], [1, 3, 2, 1], 1, { Slice: 0, Pad: 7, Gemm: 4 }],
+    ["1 x 3", [1, 5, 24, 16], [1, 3, 16, 70], [0, 0, 1, 1], 1, { Slice: 0, Pad: 2, Gemm: 3 }],
+    ["a map that shrinks", [2, 13, 12, 16], [3, 3, 16, 16], "valid", 1, { Slice: 9, Gemm: 9 }],
+    ["a map that grows", [1, 10, 10, 16], [3, 3, 16, 16], [2, 2, 2, 2], 1, { Slice: 9, Gemm: 9 }],
+    ["a small map", [2, 7, 7, 16], [3, 3, 16, 16], [1, 1, 1, 1], 1, { Slice: 9, Gemm: 1 }],
+    ["an image's three channels", [2, 12, 11, 3], [3, 3, 3, 8], [1, 1, 1, 1], 1, { Slice: 9, Gemm: 1 }],
+    ["a stem", [2, 17, 22, 3], [7, 7, 3, 8], [3, 3, 3, 3], 2, { SpaceToDepth: 1, Gemm: 1 }],
+    ["a stem with another stride", [1, 17, 14, 3], [5, 4, 3, 8], "valid", 3, { SpaceToDepth: 1, Gemm: 1 }],
+    ["a stride over many channels", [2, 9, 12, 16], [3, 3, 16, 16], [1, 1, 1, 1], 2, { Slice: 9, Gemm: 9 }],
+  ])("%s", async (_, map, filter, pads, stride, counts) => {
+    const f = filterGradient(pads, stride);
+    const [x, w] = [tensor(valuesOf(map, 0), map), tensor(valuesOf(filter, 1), filter)];
+    const wide =
+      typeof pads === "string"
+        ? x
+        : pad(x as Tensor4D, [
+            [0, 0],
+            [pads[0], pads[1]],
+            [pads[2], pads[3]],
+            [0, 0],
+          ]);
+    const slope = conv2d(wide as Tensor4D, w as Tensor4D, stride, pads === "same" ? "same" : "valid").shape;
+    const inputs = [map, filter, slope];
+    const expected = f(x, w, tensor(valuesOf(slope, 2), slope));
+    const graph = traced(f, inputs, (g) => optimise(g, { contrib: true, training: true }));
+    const feeds = inputs.map((dims, i) => [`x${i}`, { dims, data: valuesOf(dims, i) }] as const);
+    const found = await runGraph(
+      graph,
+      Object.fromEntries(feeds.filter(([name]) => graph.inputs.some((v) => v.name === name))),
+    );
+    const [values] = Object.values(found);
+    const reference = expected.dataSync();
+    const size = Math.max(...reference.map(Math.abs));
+    expect(values?.dims).toEqual(filter);
+    expect(Math.max(...reference.map((v, i) => Math.abs(v - (values?.data[i] as number)))) / size).toBeLessThan(1e-5);
+    const ops = opsOf(graph);
+    for (const [op, n] of Object.entries(counts))
+      expect(
+        ops.filter((one) => one === op),
+        op,
+      ).toHaveLength(n);
+  });
+});
