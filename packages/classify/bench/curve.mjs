@@ -1,6 +1,22 @@
 // A plot of speed against agreement, as SVG.
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [640, 400, 70, 50];
 
+/** Puts each label beside its point, where none of the others is and the plot has not ended. */
+function placed(points) {
+  const boxes = points.map(({ at: [x, y] }) => [x - 5, y - 5, x + 5, y + 5]);
+  return points.map(({ at: [x, y], label }) => {
+    const width = 5.6 * label.length;
+    const places = [0, 12, -12, 24, -24, 36, -36, 48, -48].flatMap((down) =>
+      [x + 8, x - 8 - width].map((left) => [left, y - 6 + down, left + width, y + 5 + down]),
+    );
+    const free = ([left, top, right, bottom]) =>
+      left >= LEFT && right <= WIDTH && boxes.every(([a, b, c, d]) => left > c || right < a || top > d || bottom < b);
+    const box = places.find(free) ?? places[0];
+    boxes.push(box);
+    return { at: [box[0], box[3] - 1], label };
+  });
+}
+
 /** @param {{ speed: number, agreement: number, interval: [number, number], label: string }[]} points */
 export function curve(points, { title, xAxis, yAxis, goal }) {
   const xs = points.map(({ speed }) => speed);
@@ -15,11 +31,12 @@ export function curve(points, { title, xAxis, yAxis, goal }) {
     text([LEFT - 6, y(y0 + t * (y1 - y0)) + 4], percent(y0 + t * (y1 - y0)), 'text-anchor="end"'),
     text([x(x0 + t * (x1 - x0)), HEIGHT - BOTTOM + 18], (x0 + t * (x1 - x0)).toFixed(2), 'text-anchor="middle"'),
   ]);
-  const marks = points.flatMap(({ speed, agreement, interval: [low, high], label }) => [
+  const marks = points.flatMap(({ speed, agreement, interval: [low, high] }) => [
     `<line x1="${x(speed).toFixed(1)}" x2="${x(speed).toFixed(1)}" y1="${y(low).toFixed(1)}" y2="${y(high).toFixed(1)}" stroke="#999"/>`,
     `<circle cx="${x(speed).toFixed(1)}" cy="${y(agreement).toFixed(1)}" r="4" fill="#0a58ca"/>`,
-    text([x(speed) + 7, y(agreement) - 6], label),
   ]);
+  const labels = placed(points.map(({ speed, agreement, label }) => ({ at: [x(speed), y(agreement)], label })));
+  marks.push(...labels.map(({ at, label }) => text(at, label)));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="11">
 <rect width="100%" height="100%" fill="white"/>
 ${text([LEFT, 24], title, 'font-size="14"')}

@@ -15,7 +15,7 @@ export interface ExportCommand {
   readonly dynamicBatch?: boolean;
   readonly precision: Precision;
   readonly calibrate?: string;
-  readonly agreement: number;
+  readonly agreement?: number;
   readonly prune?: number;
   readonly offline?: boolean;
   readonly json?: boolean;

@@ -36,34 +36,56 @@ export function wilsonInterval(share: number, n: number): readonly [number, numb
 }
 
 /** Classes to which an answer may change: the next best. */
-const RIVALS = 4;
+const RIVALS = 8;
 
 /**
- * Share of the answers that is expected to stay as it is. An answer stays where its lead over each rival is larger than the error of their
- * difference; errors count as normal, of the size found over all images and rivals, and rivals as if they were alone: a little less than what
- * stays, since their errors have the answer's own in common (Slepian 1962). Among some dozens of images a count of changed
- * answers says little, for the one that is undecided changes here and there; the leads of all of them say more.
+ * Share of the answers that is expected to stay as it is. An answer stays where its own error and its lead over each rival are larger than
+ * the rival's error; errors count as normal and independent, of the size found over all images and rivals. Among some dozens of images a
+ * count of changed answers says little, for the one that is undecided changes here and there; the leads of all of them say more.
  */
 export function expectedAgreement(reference: Float32Array, found: Float32Array, classes: number): number {
   const leads: number[][] = [];
   let [squares, count] = [0, 0];
   for (let at = 0; at < reference.length; at += classes) {
     const [p, q] = [reference.subarray(at, at + classes), found.subarray(at, at + classes)];
-    const ranked = Array.from(p.keys()).sort((a, b) => (p[b] as number) - (p[a] as number));
-    const lead = (of: Float32Array, rival: number) => (of[ranked[0] as number] as number) - (of[rival] as number);
-    const rivals = ranked.slice(1, 1 + RIVALS);
+    const [best, ...rivals] = largest(p, 1 + RIVALS) as [number, ...number[]];
+    const lead = (of: Float32Array, rival: number) => (of[best] as number) - (of[rival] as number);
     leads.push(rivals.map((rival) => lead(p, rival)));
     for (const rival of rivals) squares += (lead(q, rival) - lead(p, rival)) ** 2;
     count += rivals.length;
   }
   if (squares === 0) return 1;
-  const error = Math.sqrt(squares / count);
-  const stays = leads.map((row) => row.reduce((all, lead) => all * normalBelow(lead / error), 1));
-  return stays.reduce((a, b) => a + b, 0) / stays.length;
+  const error = Math.sqrt(squares / count / 2); // a lead's error is of two answers
+  return leads.reduce((sum, row) => sum + staying(row, error), 0) / leads.length;
 }
 
-/** How much of the normal distribution lies below z, to 1e-7 (Abramowitz and Stegun 1964, 26.2.17); z is not negative. */
+/** Indices of the largest values, the largest first; of equals the first. */
+function largest(values: Float32Array, count: number): number[] {
+  const found: number[] = [];
+  values.forEach((value, i) => {
+    let at = found.length;
+    while (at > 0 && value > (values[found[at - 1] as number] as number)) at--;
+    if (at === count) return;
+    found.splice(at, 0, i);
+    if (found.length > count) found.pop();
+  });
+  return found;
+}
+
+/** Over an answer's own error, in steps of a quarter of its deviation: the probability that no rival comes past it. */
+function staying(leads: readonly number[], error: number): number {
+  let [stays, all] = [0, 0];
+  for (let own = -5; own <= 5; own += 0.25) {
+    const density = Math.exp(-(own * own) / 2);
+    all += density;
+    stays += density * leads.reduce((product, lead) => product * normalBelow(lead / error + own), 1);
+  }
+  return stays / all;
+}
+
+/** How much of the normal distribution lies below z, to 1e-7 (Abramowitz and Stegun 1964, 26.2.17). */
 function normalBelow(z: number): number {
+  if (z < 0) return 1 - normalBelow(-z);
   const t = 1 / (1 + 0.2316419 * z);
   const series = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
   return 1 - (Math.exp(-(z * z) / 2) / Math.sqrt(2 * Math.PI)) * series;

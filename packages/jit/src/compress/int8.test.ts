@@ -62,13 +62,40 @@ describe("quantizeWeights", () => {
   test("has a scale a channel, along either axis, and whole numbers up to the limit", () => {
     const { g, w } = { g: net(), w: Float32Array.of(1, -2, 0, 0.5, 4, 0) };
     const value = g.constant(w, [2, 3], "float32");
-    expect(quantizeWeights(value, 0, 64)).toEqual({
+    expect(quantizeWeights(value, 0, undefined)).toEqual({
       scales: Float32Array.of(2 / 64, 4 / 64),
       values: Int8Array.of(32, -64, 0, 8, 64, 0),
     });
-    const columns = quantizeWeights(value, 1, 64);
+    const columns = quantizeWeights(value, 1, undefined);
     expect(columns.scales).toEqual(Float32Array.of(1 / 64, 4 / 64, 1)); // nothing to scale: 1
     expect([...columns.values]).toEqual([64, -32, 0, 32, 64, 0]);
+  });
+
+  test("of products, no two neighbours add up to more than 128, and what is alone uses all eight bits", () => {
+    const [K, N] = [7, 12];
+    const g = net();
+    const values = rng.normal(K * N);
+    for (const [shape, axis] of [
+      [[K, N], 1],
+      [[N, K], 0],
+    ] as const) {
+      const found = quantizeWeights(g.constant(values, shape, "float32"), axis, 1 - axis);
+      const at = (k: number, n: number) => (axis === 1 ? k * N + n : n * K + k);
+      for (let n = 0; n < N; n++) {
+        const scale = found.scales[n] as number;
+        const size = (k: number) => (k < K ? Math.abs(found.values[at(k, n)] as number) : 0);
+        const sums = [0, 2, 4, 6].map((k) => size(k) + size(k + 1));
+        expect(Math.max(...sums)).toBeLessThanOrEqual(128);
+        expect(Math.max(...sums)).toBeGreaterThanOrEqual(126);
+        for (let k = 0; k < K; k++) {
+          expect(Math.abs((values[at(k, n)] as number) - scale * (found.values[at(k, n)] as number))).toBeLessThan(
+            scale * 0.501,
+          );
+        }
+      }
+    }
+    const alone = quantizeWeights(g.constant(Float32Array.of(3, 0, 0, -1, 0), [5, 1], "float32"), 1, 0);
+    expect([...alone.values]).toEqual([127, 0, 0, -42, 0]);
   });
 });
 
@@ -90,7 +117,7 @@ describe("toInt8", () => {
     const open = (g: typeof graph) => openGraph(g, { engine: "ort" });
     const ranges = await observeRanges(graph, [...new Set(rounded.values())], [batch], open);
     const before = opsOf(graph);
-    const int8 = toInt8(graph, { layers, ranges, mostWeight: 64 });
+    const int8 = toInt8(graph, { layers, ranges });
     expect(opsOf(graph)).toEqual(before); // the graph that was given is as it was
     const { output: expected } = await runGraph(graph, feeds);
     for (const engine of ["ort", "ort-web"] as const) {
@@ -117,7 +144,7 @@ describe("toInt8", () => {
     const values = [...new Set(roundedValues(graph, layers).values())];
     const ranges = await observeRanges(graph, values, [batch], (g) => openGraph(g, { engine: "ort" }));
     const { output: expected } = await runGraph(graph, feeds);
-    const { output } = await runGraph(toInt8(graph, { layers, ranges, mostWeight: 64 }), feeds);
+    const { output } = await runGraph(toInt8(graph, { layers, ranges }), feeds);
     expectClose(output?.data as Float32Array, expected?.data as Float32Array, 0.05);
   });
 
@@ -128,7 +155,7 @@ describe("toInt8", () => {
       const layers = new Map<(typeof graph.nodes)[number], Int8Mode>(
         layersOf(graph).map(({ node }) => [node, "dynamic"]),
       );
-      const int8 = toInt8(graph, { layers, ranges: new Map(), mostWeight: 64 });
+      const int8 = toInt8(graph, { layers, ranges: new Map() });
       expect(opsOf(int8)).toContain("MatMulInteger");
       const x = { x0: { dims: [2, transposed ? 4 : 3], data: createRng(2).normal(transposed ? 8 : 6) } };
       const { output: expected } = await runGraph(graph, x);
@@ -145,7 +172,6 @@ describe("toInt8", () => {
     const planOf = (mode: Int8Mode) => ({
       layers: new Map(layersOf(graph).map(({ node }) => [node, mode] as const)),
       ranges: new Map(),
-      mostWeight: 64,
     });
     const data = createRng(2)
       .normal(16)
@@ -169,7 +195,7 @@ describe("toInt8", () => {
 
   test("leaves what is not in the plan", () => {
     const graph = net();
-    const int8 = toInt8(graph, { layers: new Map(), ranges: new Map(), mostWeight: 64 });
+    const int8 = toInt8(graph, { layers: new Map(), ranges: new Map() });
     expect(opsOf(int8)).toEqual(opsOf(graph));
   });
 });

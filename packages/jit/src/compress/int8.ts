@@ -22,8 +22,6 @@ export interface Int8Plan {
   readonly layers: ReadonlyMap<Node, Int8Mode>;
   /** The range of every value that {@link roundedValues} lists. */
   readonly ranges: ReadonlyMap<Value, Range>;
-  /** See `quantizeWeights`. */
-  readonly mostWeight: number;
 }
 
 /**
@@ -90,9 +88,9 @@ export function toInt8(graph: Graph, plan: Int8Plan): Graph {
     const mode = plan.layers.get(node);
     const layer = layers.get(node);
     if (!mode || !layer) return out.addMany(node.op, inputs, node.attrs, node.outputs, node.domain);
-    const operands = { x: inputs[0] as Value, most: plan.mostWeight };
-    const make = mode === "static" ? staticLayer : mode === "rows" ? rowsLayer : dynamicLayer;
-    return [make(out, layer, operands, (old) => roundingOf(out, old))];
+    const [x] = inputs as [Value];
+    if (mode === "static") return [staticLayer(out, layer, x, (old) => roundingOf(out, old))];
+    return [mode === "rows" ? rowsLayer(out, layer, x) : dynamicLayer(out, layer, x)];
   };
 
   return rebuilt(
@@ -111,14 +109,13 @@ export function rounding({ low, high }: Range): { scale: number; zero: number } 
   return { scale, zero: Math.min(255, Math.max(0, Math.round(-low / scale))) };
 }
 
-interface Operands {
-  readonly x: Value;
-  readonly most: number;
-}
+/** The axis along which a product sums. A convolution's taps and channels may come in any order. */
+const pairsOf = ({ node, axis }: Layer): number | undefined => (node.op === "Conv" ? undefined : 1 - axis);
 
 /** A layer's weight as whole numbers and scales, and what a runtime reads as one with the layer. */
-function roundedWeight(g: Graph, { weight, axis }: Layer, most: number) {
-  const { values, scales } = quantizeWeights(weight, axis, most);
+function roundedWeight(g: Graph, layer: Layer) {
+  const { weight, axis } = layer;
+  const { values, scales } = quantizeWeights(weight, axis, pairsOf(layer));
   const channels = scales.length;
   const stored = [
     g.constant(values, weight.shape, "int8"),
@@ -128,9 +125,9 @@ function roundedWeight(g: Graph, { weight, axis }: Layer, most: number) {
   return { w: g.add("DequantizeLinear", stored, { axis }, weight.shape), scales, channels };
 }
 
-function staticLayer(g: Graph, layer: Layer, { x, most }: Operands, roundingOf: (value: Value) => Rounding): Value {
+function staticLayer(g: Graph, layer: Layer, x: Value, roundingOf: (value: Value) => Rounding): Value {
   const { node, bias, input } = layer;
-  const { w, scales, channels } = roundedWeight(g, layer, most);
+  const { w, scales, channels } = roundedWeight(g, layer);
   const operands = [x, w];
   if (bias) {
     const [, , scale] = roundingOf(input);
@@ -149,7 +146,7 @@ const clamp32 = (v: number): number => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1
  * A row's scale passes through a product, so each token may have its own: in a transformer a few are a hundred times larger than
  * the rest, which one range for all would round to nothing. Per-token ranges as in ZeroQuant, https://arxiv.org/abs/2206.01861.
  */
-function rowsLayer(g: Graph, layer: Layer, { x, most }: Operands): Value {
+function rowsLayer(g: Graph, layer: Layer, x: Value): Value {
   const { node, bias } = layer;
   const last = [x.shape.length - 1];
   const [high, low] = [reduce(g, "ReduceMax", x, last, true), unary(g, "Neg", reduce(g, "ReduceMin", x, last, true))];
@@ -157,7 +154,7 @@ function rowsLayer(g: Graph, layer: Layer, { x, most }: Operands): Value {
   const [scale, zero] = [g.scalar(1 / 127), g.constant(Uint8Array.of(128), [], "uint8")];
   const q = g.add("QuantizeLinear", [div(g, x, magnitude), scale, zero], {}, x.shape, "uint8");
   const rounded = g.add("DequantizeLinear", [q, scale, zero], {}, x.shape);
-  const { w, channels } = roundedWeight(g, layer, most);
+  const { w, channels } = roundedWeight(g, layer);
   const y = mul(g, g.add(node.op, [rounded, w], node.attrs, (node.outputs[0] as Value).shape), magnitude);
   return bias ? addValues(g, y, reshape(g, bias, [channels])) : y;
 }
@@ -165,8 +162,9 @@ function rowsLayer(g: Graph, layer: Layer, { x, most }: Operands): Value {
 /** Keeps rows of zeros from being divided by zero. */
 const TINY = 1e-30;
 
-function dynamicLayer(g: Graph, { node, weight, bias, axis }: Layer, { x, most }: Operands): Value {
-  const { values, scales } = quantizeWeights(weight, axis, most);
+function dynamicLayer(g: Graph, layer: Layer, x: Value): Value {
+  const { node, weight, bias, axis } = layer;
+  const { values, scales } = quantizeWeights(weight, axis, pairsOf(layer));
   const { shape } = node.outputs[0] as Value;
   const [inDim, outDim] = axis === 1 ? weight.shape : [weight.shape[1], weight.shape[0]];
   const [n, k] = [outDim as number, inDim as number];
