@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 /** A note of results: what their units are. */
 export const RATES = "units are images a second where nothing else is said";
@@ -38,8 +39,11 @@ async function timed(run) {
   return typeof own === "number" ? own : performance.now() - begin;
 }
 
-/** Pairs of milliseconds [ours, theirs], in alternating order, after a warm-up. */
-export async function turns(ours, theirs, { least = 7, time = seconds, warmUp = 3 } = {}) {
+/**
+ * Pairs of milliseconds [ours, theirs], in alternating order, after a warm-up. `rest`: milliseconds before each run, in which threads of
+ * the other process stop to look for work. `after`: what else is measured, after each pair.
+ */
+export async function turns(ours, theirs, { least = 7, time = seconds, warmUp = 3, rest = 0, after = () => {} } = {}) {
   for (let i = 0; i < warmUp; i++) {
     await ours();
     await theirs();
@@ -48,9 +52,12 @@ export async function turns(ours, theirs, { least = 7, time = seconds, warmUp = 
   const begin = performance.now();
   while (performance.now() - begin < time * 1000 || pairs.length < least) {
     const flip = pairs.length % 2 === 1;
+    if (rest > 0) await setTimeout(rest);
     const first = await timed(flip ? theirs : ours);
+    if (rest > 0) await setTimeout(rest);
     const second = await timed(flip ? ours : theirs);
     pairs.push(flip ? [second, first] : [first, second]);
+    await after();
   }
   return pairs;
 }

@@ -74,18 +74,20 @@ function inStreams(
       if (worthwhile && photos >= MANY) {
         opening ??= open(STREAMS).then(
           (opened) => {
-            streams = opened;
+            if (opened.streams > 1) streams = opened;
+            else return opened.dispose(); // one thread in all
           },
           () => undefined, // one session answers as well
         );
       }
       if (!streams || n === 1) return all.run(values);
-      const parts = Math.min(STREAMS, n);
+      const { run, streams: sessions } = streams;
+      const parts = Math.min(sessions, n);
       const per = values.length / n;
       const found = await Promise.all(
         Array.from({ length: parts }, (_, i) => {
           const [from, to] = [i, i + 1].map((k) => Math.round((k * n) / parts) * per);
-          return (streams as Compiled).run(values.subarray(from, to));
+          return run(values.subarray(from, to));
         }),
       );
       const rows = new Float32Array(found.reduce((sum, { length }) => sum + length, 0));

@@ -83,7 +83,6 @@ for (const [name, batch, peers] of cases) {
       async () => {
         const { milliseconds, rss } = await ours.step();
         mine = rss;
-        peaks.push(await peak());
         return milliseconds;
       },
       async () => {
@@ -91,7 +90,7 @@ for (const [name, batch, peers] of cases) {
         other = rss;
         return milliseconds;
       },
-      { time },
+      { time, rest: 50, after: async () => peaks.push(await peak()) },
     );
     await Promise.all([ours.close(), theirs.close()]);
     const gflops = (gflop * 1000) / median(pairs.map(([milliseconds]) => milliseconds));

@@ -39,6 +39,8 @@ export interface Compiled {
   /** What runs it, and why. */
   readonly report: EngineReport;
   readonly inputs: readonly InputSpec[];
+  /** Sessions that run at once: `streams`, or as many as there are threads where that is less; 1 on engine tfjs. */
+  readonly streams: number;
   /**
    * The function of one input and one output. A tensor gives a tensor (the caller's to dispose), values give values. The
    * values are copied, never taken.
@@ -176,6 +178,7 @@ function makeCompiled(
   return {
     report: shared.report,
     inputs,
+    streams: Math.max(1, shared.clients.length),
     run: run as Compiled["run"],
     runAll,
     async dispose() {

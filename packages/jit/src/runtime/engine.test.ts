@@ -128,6 +128,7 @@ describe("streams", () => {
   test("are sessions of their own, run side by side, and end together", async () => {
     const f = await compile(double, { input: [null], engine: "ort", threads: 2, streams: 4 });
     expect(threads.started).toBe(2); // no more than there are threads
+    expect(f.streams).toBe(2);
     const runs = Array.from({ length: 5 }, (_, i) => f.run(new Float32Array(i + 1).fill(i)));
     expect((await Promise.all(runs)).map((found) => [...found])).toEqual([
       [0],
@@ -151,6 +152,7 @@ describe("streams", () => {
 
   test("are none on engine tfjs, which runs all the same", async () => {
     const f = await compile(double, { input: [null], engine: "tfjs", streams: 2 });
+    expect(f.streams).toBe(1);
     expect([...(await f.run(Float32Array.of(21)))]).toEqual([42]);
     await f.dispose();
   });
