@@ -169,22 +169,12 @@ function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: 
   const columns = Array.from({ length: kw }, (_, j) => shift(maps, 0, (left as number) - j, C));
   const rows = Array.from({ length: kh }, (_, i) => shift(slopes, i - (top as number), 0, K));
   if (K > JOINED_CHANNELS) {
-    return besideEachOther(
-      g,
-      taps(info, (i, j) => gemm(g, rows[i] as Value, columns[j] as Value, false, true)),
-      info,
-    );
+    const parts = taps(info, (i, j) => gemm(g, rows[i] as Value, columns[j] as Value, false, true));
+    return besideEachOther(g, parts, info);
   }
   // Few channels: the slopes joined, since a product with few rows reads the map for each of them anew.
-  const joined = reshape(
-    g,
-    concat(
-      g,
-      rows.map((v) => reshape(g, v, [K, 1, N * h * w])),
-      1,
-    ),
-    [K * kh, N * h * w],
-  );
+  const apart = rows.map((v) => reshape(g, v, [K, 1, N * h * w]));
+  const joined = reshape(g, concat(g, apart, 1), [K * kh, N * h * w]);
   const parts = columns.map((v) => reshape(g, gemm(g, joined, v, false, true), [K, kh, C, 1]));
   return transpose(g, concat(g, parts, 3), [0, 2, 1, 3]);
 }
