@@ -4,7 +4,7 @@ import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf } from "./classifier.ts";
 import { embedderOf } from "./embedder.ts";
-import { type EngineChoice, engineFor, type Jit } from "./engine.ts";
+import { type EngineChoice, engineFor, type Jit, type Runner } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { resolveLabels } from "./labels.ts";
 import { type AnyModelSpec, build, buildFeatures } from "./load.ts";
@@ -104,12 +104,15 @@ async function openOn<About>(
     preprocessor = prepares(preprocess);
     const [, height, width] = preprocess.inputSize;
     const calibration = options.calibration && prepared(options.calibration, preprocessor);
-    const runner = jit
-      ? await jit.compiledRunner(jit, model, [height, width], { engine, precision, calibration }, startBackend)
-      : (await import("./eager.ts")).eagerRunner(model, [height, width], started.value as BackendReport, {
-          reason: "asked for",
-          tried: [],
-        });
+    const size = [height, width] as const;
+    let runner: Runner;
+    if (jit) {
+      const { compiledRunner } = await import("./compiled.ts");
+      runner = await compiledRunner(jit, model, size, { engine, precision, calibration }, startBackend);
+    } else {
+      const { eagerRunner } = await import("./eager.ts");
+      runner = eagerRunner(model, size, started.value as BackendReport, { reason: "asked for", tried: [] });
+    }
     return { running: { name: spec.name, model, preprocess, preprocessor, runner }, about };
   } catch (error) {
     model?.dispose();
@@ -121,10 +124,10 @@ async function openOn<About>(
 }
 
 /** What traces and compiles is loaded only where it is asked for; the runtime loads in its own thread while the weights are read. */
-async function warmJit(engine: EngineName | "auto"): Promise<Jit & typeof import("./compiled.ts")> {
-  const [jit, compiled] = await Promise.all([import("@vitrail/jit"), import("./compiled.ts")]);
-  jit.warmUp({ engine });
-  return { ...jit, ...compiled };
+async function warmJit(engine: EngineName | "auto"): Promise<Jit> {
+  const loaded = await import("@vitrail/jit");
+  loaded.warmUp({ engine });
+  return loaded;
 }
 
 /** Photos become three channels, red, green and blue: what takes others is for `load`, and pictures prepared by its user. */

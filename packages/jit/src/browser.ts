@@ -11,8 +11,9 @@ export {
   type Traceable,
 } from "./compile.ts";
 export { type Agreement, wilsonInterval } from "./compress/agreement.ts";
+export { quantize } from "./compress/index.ts";
 export type { Int8Mode } from "./compress/int8.ts";
-export { type Batches, type QuantizeOptions, quantize } from "./compress/quantize.ts";
+export type { Batches, QuantizeOptions } from "./compress/quantize.ts";
 export { type Precision, Quantized, type QuantizeReport } from "./compress/quantized.ts";
 export { JitError, type JitErrorCode } from "./errors.ts";
 export type { DType } from "./ir.ts";

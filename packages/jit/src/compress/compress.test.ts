@@ -8,10 +8,11 @@ import { optimise } from "../passes/index.ts";
 import { runGraph, traced } from "../testing.ts";
 import { agreementOf, divergence, expectedAgreement, topOf } from "./agreement.ts";
 import { storeHalf } from "./half.ts";
+import { quantize } from "./index.ts";
 import { fewest } from "./mixed.ts";
 import { bestRange } from "./observe.ts";
 import { sparse } from "./prune.ts";
-import { type QuantizeOptions, quantize } from "./quantize.ts";
+import type { QuantizeOptions } from "./quantize.ts";
 
 beforeAll(async () => {
   await useBackend("cpu");

@@ -53,13 +53,8 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
 /** The agreement to keep, and, once products are rounded row by row, to keep in fp32 for, if the caller says nothing. */
 const [CAREFUL, FAIR] = [0.98, 0.97];
 
-/**
- * Compresses a model: half-precision weights, or layers in eight bits (unsigned activations, signed weights of a scale a channel),
- * with smallest weights set to zero where asked.
- * @throws JitError "bad-input" for options that make no sense and calibration that does not fit the input; "engine-failed" where
- *   int8 is to be measured and no ONNX Runtime is installed
- */
-export async function quantize(target: Traceable, options: QuantizeOptions): Promise<Quantized> {
+/** What `quantize` of compress/index.ts does. */
+export async function compress(target: Traceable, options: QuantizeOptions): Promise<Quantized> {
   const { precision = "int8", sparsity = 0, onNote = () => {} } = options;
   checkOptions(precision, options);
   const inputs = inputsOf(options);
