@@ -55,8 +55,8 @@ function weightBytes({ params }: ImageModel, precision: Precision): number {
 
 /**
  * Batches of small models go to several sessions once there were many photos. The threads of one session meet after each of its
- * kernels, and whichever decodes a photo meanwhile keeps the others waiting; sessions of a thread each do not. From JPEG files to labels, two
- * threads and batches of 8, milliseconds a photo: ViT-Ti 10.4 to 8.8, its int8 7.4 to 6.5. A photo alone has all threads, as before.
+ * kernels, and whichever decodes a photo meanwhile keeps the others waiting; sessions of a thread each do not. Photos decoded and their
+ * batches of 8 computed at once, two cores, milliseconds a photo: ViT-Ti 10.4 to 8.8, its int8 7.4 to 6.5. A photo alone has all threads, as before.
  */
 function inStreams(
   all: Compiled,

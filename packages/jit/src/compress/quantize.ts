@@ -32,7 +32,7 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   readonly validation?: Batches | undefined;
   /**
    * Share of inputs on which the most probable class is to stay what it is, as expected from the calibration's leads and errors; 0 rounds every
-   * layer. Default 0.98; of models with matrix products, 0.97 before a layer is kept in fp32, which costs all that eight bits save.
+   * layer. Default 0.98; where matrix products do most of the work, 0.97 before a layer is kept in fp32, which costs all that eight bits save.
    */
   readonly agreement?: number | undefined;
   /** Names of layers that stay in fp32 whatever is measured, as a report gives them: what was found once need not be measured again. */
@@ -50,7 +50,7 @@ export interface QuantizeOptions extends Pick<CompileOptions, "input" | "inputs"
   readonly onNote?: ((message: string) => void) | undefined;
 }
 
-/** The agreement to keep, and, once products are rounded row by row, to keep in fp32 for, if the caller says nothing. */
+/** The agreement to keep if the caller says nothing, and the one below which a ViT's layers are kept in fp32 once they are rounded row by row. */
 const [CAREFUL, FAIR] = [0.98, 0.97];
 
 /** What `quantize` of compress/index.ts does. */
@@ -109,9 +109,8 @@ async function int8(
   const open = (g: Graph) => openGraph(g, options);
   if (calibration.length === 0) {
     const { layers, named } = chosen(graph, options);
-    const rounded = layers.filter(({ node }) => node.op !== "Conv");
-    const work = (of: typeof layers) => of.reduce((n, { macs }) => n + macs, 0);
-    if (work(rounded) < work(layers) / 2) {
+    const rounded = layers.filter(isProduct);
+    if (!mostlyProducts(layers)) {
       const message =
         "int8: convolutions do most of this model's work and need calibration, some dozens of real inputs";
       throw new JitError("bad-input", `${message}; found none`);
@@ -131,21 +130,27 @@ async function int8(
   const ranges = await observeRanges(graph, values, calibration, open);
   const plan: Int8Plan = byRows({ layers: modes, ranges }, named);
   const wanted = await answersOf(reference, calibration, options);
-  const agrees = async (candidate: Int8Plan, share = agreement) => {
+  const expected = async (candidate: Int8Plan) => {
     const { logits } = await answersOf(toInt8(graph, candidate), calibration, options);
-    return expectedAgreement(wanted.logits, logits, wanted.classes) >= share;
+    return expectedAgreement(wanted.logits, logits, wanted.classes);
   };
-  if (agreement <= 0 || (await agrees(plan))) return resultOf(graph, plan, keep);
+  if (agreement <= 0) return resultOf(graph, plan, keep);
+  let best = await expected(plan);
+  if (best >= agreement) return resultOf(graph, plan, keep);
   onNote(`measuring ${layers.length} layers one by one`);
   const order = await bySensitivity(graph, layers, plan, calibration, options);
   const sensitivity = order.map(({ name }) => name);
   // Row by row costs a little time, fp32 all that eight bits save: so first the one, for as few layers as will do.
-  const whole = order.filter(({ node }) => node.op !== "Conv" && plan.layers.get(node) !== "rows");
-  const rows = await fewest(whole.length, (n) => agrees(byRows(plan, whole.slice(0, n))));
+  const whole = order.filter((layer) => isProduct(layer) && plan.layers.get(layer.node) !== "rows");
+  const rows = await fewest(whole.length, async (n) => {
+    const share = await expected(byRows(plan, whole.slice(0, n)));
+    if (n === whole.length) best = share;
+    return share >= agreement;
+  });
   const rowed = byRows(plan, whole.slice(0, rows));
-  const share = options.agreement ?? (whole.length > 0 ? FAIR : CAREFUL);
-  if (rows !== undefined || (await agrees(rowed, share))) return { ...resultOf(graph, rowed, keep), sensitivity };
-  const count = await fewest(layers.length, (n) => agrees(without(rowed, order.slice(0, n)), share));
+  const enough = options.agreement ?? (mostlyProducts(layers) ? FAIR : CAREFUL);
+  if (rows !== undefined || best >= enough) return { ...resultOf(graph, rowed, keep), sensitivity };
+  const count = await fewest(layers.length, async (n) => (await expected(without(rowed, order.slice(0, n)))) >= enough);
   const kept = order.slice(0, count);
   return { ...resultOf(graph, without(rowed, kept), [...keep, ...kept.map(({ name }) => name)]), sensitivity };
 }
@@ -161,10 +166,18 @@ function chosen(
     throw new JitError("bad-input", `keep: no layer is called ${unknown.join(", ")}; the first is ${all[0]?.name}`);
   }
   const layers = all.filter(({ name }) => !keep.includes(name));
-  const named = layers.filter(({ name, node }) => byRow.includes(name) && node.op !== "Conv");
+  const named = layers.filter((layer) => byRow.includes(layer.name) && isProduct(layer));
   const others = byRow.filter((name) => !keep.includes(name) && !named.some((layer) => layer.name === name));
   if (others.length > 0) throw new JitError("bad-input", `byRow: no matrix product is called ${others.join(", ")}`);
   return { layers, named };
+}
+
+const isProduct = ({ node }: Layer): boolean => node.op !== "Conv";
+
+/** Whether matrix products do most of the work. */
+function mostlyProducts(layers: readonly Layer[]): boolean {
+  const work = (of: readonly Layer[]) => of.reduce((n, { macs }) => n + macs, 0);
+  return work(layers.filter(isProduct)) >= work(layers) / 2;
 }
 
 /** Convolutions are rounded by ranges known beforehand, whatever is asked of products. */

@@ -22,27 +22,34 @@ const [MOST, MOST_OF_TWO] = [64, 127];
  */
 export function quantizeWeights(weight: Value, axis: number, pairs: number | undefined): Int8Weights {
   const data = (weight.data as () => Float32Array)();
-  const inner = (of: number) => sizeOf(weight.shape.slice(of + 1));
-  const along = (of: number) => (i: number) => Math.floor(i / inner(of)) % (weight.shape[of] as number);
-  const channelOf = along(axis);
+  const channelOf = placeAlong(weight, axis);
   const scales = new Float32Array(weight.shape[axis] as number);
-  const keep = (i: number, size: number): void => {
+  const needed = pairs === undefined ? (v: number) => Math.abs(v) / MOST : sharedBy(weight, data, pairs);
+  data.forEach((v, i) => {
     const c = channelOf(i);
-    scales[c] = Math.max(scales[c] as number, size);
-  };
-  if (pairs === undefined) {
-    data.forEach((v, i) => {
-      keep(i, Math.abs(v) / MOST);
-    });
-  } else {
-    const [place, step, count] = [along(pairs), inner(pairs), weight.shape[pairs] as number];
-    data.forEach((v, i) => {
-      const other = place(i) + 1 < count ? Math.abs(data[i + step] as number) : 0;
-      if (place(i) % 2 === 0) keep(i, (Math.abs(v) + other) / MOST_OF_TWO);
-    });
-  }
+    scales[c] = Math.max(scales[c] as number, needed(v, i));
+  });
   for (let c = 0; c < scales.length; c++) scales[c] ||= 1;
   const values = new Int8Array(data.length);
-  for (let i = 0; i < data.length; i++) values[i] = Math.round((data[i] as number) / (scales[channelOf(i)] as number));
+  data.forEach((v, i) => {
+    values[i] = Math.round(v / (scales[channelOf(i)] as number));
+  });
   return { values, scales };
+}
+
+/** Where the value at an index lies along an axis. */
+function placeAlong({ shape }: Value, axis: number): (i: number) => number {
+  const [step, count] = [sizeOf(shape.slice(axis + 1)), shape[axis] as number];
+  return (i) => Math.floor(i / step) % count;
+}
+
+/** The scale that a pair along an axis needs, said at the first of the two. */
+function sharedBy(weight: Value, data: Float32Array, axis: number): (v: number, i: number) => number {
+  const [place, step, count] = [placeAlong(weight, axis), sizeOf(weight.shape.slice(axis + 1)), weight.shape[axis]];
+  return (v, i) => {
+    const at = place(i);
+    if (at % 2 === 1) return 0;
+    const other = at + 1 < (count as number) ? (data[i + step] as number) : 0;
+    return (Math.abs(v) + Math.abs(other)) / MOST_OF_TWO;
+  };
 }

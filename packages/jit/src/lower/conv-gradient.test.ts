@@ -10,29 +10,26 @@ beforeAll(async () => {
 
 type Around = readonly [top: number, bottom: number, left: number, right: number];
 
+type Pads = Around | "same" | "valid";
+
 /** [N, H, W, C] x [kh, kw, C, K] with a stride; padded by hand, as models do, or by the convolution. */
-function filterGradient(pads: Around | "same" | "valid", stride: number): (...tensors: Tensor[]) => Tensor {
-  return (x, w, dy) => {
-    const f = (map: Tensor, filter: Tensor) => {
-      if (typeof pads === "string") return conv2d(map as Tensor4D, filter as Tensor4D, stride, pads);
-      const [top, bottom, left, right] = pads;
-      const wide = pad(map as Tensor4D, [
-        [0, 0],
-        [top, bottom],
-        [left, right],
-        [0, 0],
-      ]);
-      return conv2d(wide, filter as Tensor4D, stride, "valid");
-    };
-    return (grads(f as never)([x as Tensor, w as Tensor], dy as Tensor) as Tensor[])[1] as Tensor;
-  };
+function convolution(x: Tensor, w: Tensor, pads: Pads, stride: number): Tensor4D {
+  if (typeof pads === "string") return conv2d(x as Tensor4D, w as Tensor4D, stride, pads);
+  const [top, bottom, left, right] = pads;
+  const around: [number, number][] = [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ];
+  return conv2d(pad(x, around) as Tensor4D, w as Tensor4D, stride, "valid");
 }
 
 const valuesOf = (shape: readonly number[], seed: number) =>
   Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, k) => Math.sin(k * 1.3 + seed) + 0.1);
 
 describe("the gradient of a filter", () => {
-  test.each<[string, number[], number[], Around | "same" | "valid", number, Record<string, number>]>([
+  test.each<[string, number[], number[], Pads, number, Record<string, number>]>([
     ["3 x 3, of few channels", [2, 10, 12, 16], [3, 3, 16, 20], [1, 1, 1, 1], 1, { Slice: 0, Pad: 4, Gemm: 3 }],
     ["3 x 3, of many", [2, 10, 10, 16], [3, 3, 16, 72], [1, 1, 1, 1], 1, { Slice: 0, Pad: 4, Gemm: 9 }],
     ["padded by the convolution", [2, 10, 10, 16], [3, 3, 16, 72], "same", 1, { Slice: 0, Pad: 4, Gemm: 9 }],
@@ -46,18 +43,10 @@ describe("the gradient of a filter", () => {
     ["a stem with another stride", [1, 17, 14, 3], [5, 4, 3, 8], "valid", 3, { SpaceToDepth: 1, Gemm: 1 }],
     ["a stride over many channels", [2, 9, 12, 16], [3, 3, 16, 16], [1, 1, 1, 1], 2, { Slice: 9, Gemm: 9 }],
   ])("%s", async (_, map, filter, pads, stride, counts) => {
-    const f = filterGradient(pads, stride);
+    const op = (...operands: [Tensor, Tensor]) => convolution(...operands, pads, stride);
+    const f = (...[x, w, dy]: Tensor[]) => (grads(op as never)([x, w] as Tensor[], dy) as Tensor[])[1] as Tensor;
     const [x, w] = [tensor(valuesOf(map, 0), map), tensor(valuesOf(filter, 1), filter)];
-    const wide =
-      typeof pads === "string"
-        ? x
-        : pad(x as Tensor4D, [
-            [0, 0],
-            [pads[0], pads[1]],
-            [pads[2], pads[3]],
-            [0, 0],
-          ]);
-    const slope = conv2d(wide as Tensor4D, w as Tensor4D, stride, pads === "same" ? "same" : "valid").shape;
+    const slope = op(x, w).shape;
     const inputs = [map, filter, slope];
     const expected = f(x, w, tensor(valuesOf(slope, 2), slope));
     const graph = traced(f, inputs, (g) => optimise(g, { contrib: true, training: true }));

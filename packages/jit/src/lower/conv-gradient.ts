@@ -163,11 +163,11 @@ function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: 
   const { filterHeight: kh, filterWidth: kw } = info;
   // As [C N, h, w]: between the axes that were turned, so that they are turned once and not behind each move (passes/layout.ts).
   const planes = (v: Value): Value => reshape(g, swapFirst(g, toNchw(g, v)), [(v.shape[3] as number) * N, h, w]);
-  const shift = (v: Value, rows: number, columns: number, channels: number): Value =>
-    reshape(g, pad(g, v, [0, rows, columns, 0, -rows, -columns], 0), [channels, N * h * w]);
+  const shift = (v: Value, rows: number, columns: number): Value =>
+    reshape(g, pad(g, v, [0, rows, columns, 0, -rows, -columns], 0), [(v.shape[0] as number) / N, N * h * w]);
   const [maps, slopes] = [planes(source), planes(dy)];
-  const columns = Array.from({ length: kw }, (_, j) => shift(maps, 0, (left as number) - j, C));
-  const rows = Array.from({ length: kh }, (_, i) => shift(slopes, i - (top as number), 0, K));
+  const columns = Array.from({ length: kw }, (_, j) => shift(maps, 0, (left as number) - j));
+  const rows = Array.from({ length: kh }, (_, i) => shift(slopes, i - (top as number), 0));
   if (K > JOINED_CHANNELS) {
     const parts = taps(info, (i, j) => gemm(g, rows[i] as Value, columns[j] as Value, false, true));
     return besideEachOther(g, parts, info);

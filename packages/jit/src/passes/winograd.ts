@@ -2,7 +2,8 @@
  * Winograd's convolutions: F(m × m, 3 × 3) makes an m × m tile of the output from (m + 2)² products instead of 9 m², as
  * Y = Aᵀ [Σ (G g Gᵀ) ⊙ (Bᵀ d B)] A. Lavin and Gray 2015, https://arxiv.org/abs/1509.09308; the names are the paper's.
  *
- * For sessions in WebAssembly: its matrix products run at about an eighth of native speed, so that fewer of them are worth more passes. Both transforms are convolutions of single channels, and all products of a tap are one MatMul.
+ * For sessions in WebAssembly: its matrix products run at about an eighth of native speed, so that fewer of them are worth more
+ * passes. Both transforms are convolutions of single channels, and all products of a tap are one MatMul.
  */
 import { matMul, reshape, transpose } from "../build.ts";
 import { type Graph, type Node, rebuilt, type Value } from "../ir.ts";

@@ -141,6 +141,13 @@ describe("streams", () => {
     expect(threads.ended).toBe(2);
   });
 
+  test("are one where the runtime chooses how many threads there are", async () => {
+    const f = await compile(double, { input: [null], engine: "ort", threads: 0, streams: 2 });
+    expect(f.streams).toBe(1);
+    expect([...(await f.run(Float32Array.of(21)))]).toEqual([42]);
+    await f.dispose();
+  });
+
   test("of one function are not taken for its one session", async () => {
     const one = await compile(double, { input: [null], engine: "ort", threads: 2 });
     const two = await compile(double, { input: [null], engine: "ort", threads: 2, streams: 2 });

@@ -33,6 +33,15 @@ export interface EngineOptions {
   readonly wasmPaths?: string | undefined;
 }
 
+/** Options of sessions that run at once and share the threads. */
+export interface StreamOptions extends EngineOptions {
+  /**
+   * Sessions that run at once, each with its share of the threads; no more than there are threads. Default 1: a run has all of them. More
+   * than one is for many small runs, side by side: threads that share no work do not wait for each other. Each holds its own weights.
+   */
+  readonly streams?: number | undefined;
+}
+
 export interface EngineAttempt {
   readonly name: string;
   readonly reason: string;
@@ -96,18 +105,9 @@ function candidates({ engine = "auto", provider = "auto" }: EngineOptions): read
   return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
 
-/** Options of sessions that run at once and share the threads. */
-export interface StreamOptions extends EngineOptions {
-  /**
-   * Sessions that run at once, each with its share of the threads; no more than there are threads. Default 1: a run has all of them. More
-   * than one is for many small runs, side by side: threads that share no work do not wait for each other. Each holds its own weights.
-   */
-  readonly streams?: number | undefined;
-}
-
 /** How many sessions share how many threads. */
 function shares(engine: Runtime, { threads = defaultThreads(engine), streams = 1 }: StreamOptions) {
-  const sessions = Math.min(streams, threads);
+  const sessions = Math.max(1, Math.min(streams, threads)); // 0 threads: as many as the runtime likes
   return { sessions, threads: Math.floor(threads / sessions) };
 }
 
