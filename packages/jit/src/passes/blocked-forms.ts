@@ -1,3 +1,4 @@
+import { reshape } from "../build.ts";
 import { countUses, Graph, type Value } from "../ir.ts";
 
 /** ONNX Runtime's domain of blocked ops. */
@@ -9,6 +10,7 @@ export class Forms {
   readonly block: number;
   readonly #plain = new Map<Value, Value>();
   readonly #blocked = new Map<Value, Value>();
+  readonly #turned = new Map<Value, Value>();
   readonly #centred = new Map<Value, { readonly mean: Value; readonly made: Value }>();
   readonly #uses: ReadonlyMap<Value, number>;
 
@@ -64,6 +66,18 @@ export class Forms {
     if (known) return known;
     const made = reorderInput(this.out, this.plain(v));
     this.#blocked.set(v, made);
+    return made;
+  }
+
+  /** A matrix [T, M] of whole blocks of columns as [M, T]: into blocks, its columns being channels, and out of them. */
+  turned(v: Value): Value {
+    const known = this.#turned.get(v);
+    if (known) return known;
+    const [T, M] = v.shape as [number, number];
+    const rows = reshape(this.out, this.plain(v), [1, T, 1, M]);
+    const blocks = this.out.add("ReorderInput", [rows], { channels_last: 1 }, [1, M, T, 1], v.dtype, BLOCKED_DOMAIN);
+    const made = reshape(this.out, reorderOutput(this.out, blocks), [M, T]);
+    this.#turned.set(v, made);
     return made;
   }
 }

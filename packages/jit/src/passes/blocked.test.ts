@@ -6,6 +6,7 @@ import {
   conv2d,
   div,
   grads,
+  matMul,
   mean,
   mul,
   neg,
@@ -13,9 +14,11 @@ import {
   relu,
   reshape,
   sigmoid,
+  slice,
   sub,
   sum,
   type Tensor,
+  type Tensor2D,
   type Tensor4D,
   useBackend,
 } from "@vitrail/tensor";
@@ -196,6 +199,30 @@ describe(`blocked convolutions${without}`, () => {
     };
     await sameInBlocks(traceTraining(f as never, [image, kernel, vector, [4]]));
   });
+
+  test.skipIf(block === 1)(
+    "a weight's gradient turns what is smaller, or what several read, and keeps its factor",
+    async () => {
+      const rows = 256;
+      const f = (...tensors: Tensor[]) => {
+        const [x, slope, narrow, wide] = tensors as [Tensor2D, Tensor2D, Tensor2D, Tensor2D];
+        const part = (v: Tensor2D, height: number, width: number) => slice(v, [0, 0], [height, width]);
+        return {
+          left: matMul(x, slope, true),
+          right: matMul(slope, narrow, true),
+          taps: [0, 1].map((j) => matMul(wide, slice(slope, [0, j * b], [rows, b]), true)).reduce((p, q) => add(p, q)),
+          few: matMul(part(x, 8, b), part(slope, 8, twice), true),
+          uneven: matMul(part(x, rows, b - 1), slope, true),
+        };
+      };
+      const shapes = [2, 4, 1, 5].map((blocks) => [rows, blocks * b]);
+      const graph = traceTraining(f as never, shapes);
+      for (const node of graph.nodes) if (node.op === "Gemm") Object.assign(node.attrs, { alpha: 0.5 }); // as `scaleProducts` leaves them
+      const made = await sameInBlocks(graph);
+      expect(made.nodes.filter(({ op, attrs }) => op === "Gemm" && attrs.transA === 1)).toHaveLength(2);
+      expect(blockedNodes(made, "ReorderInput").map(({ inputs }) => inputs[0]?.shape[3])).toEqual([twice, b, 5 * b]);
+    },
+  );
 
   test.skipIf(block === 1)("the other block size is not taken for this one's", async () => {
     const graph = traced(

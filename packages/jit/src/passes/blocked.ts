@@ -13,6 +13,7 @@ import { filterGradient } from "./blocked-filter-gradient.ts";
 import { BLOCKED_DOMAIN, Forms, reorderInput } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
 import { throughBlocks } from "./blocked-maps.ts";
+import { leftOfSeveral, turnedProduct } from "./blocked-products.ts";
 import { removeDeadCode } from "./dead-code.ts";
 
 /**
@@ -22,6 +23,7 @@ import { removeDeadCode } from "./dead-code.ts";
 export function blockConvolutions(source: Graph, block: number): Graph {
   const forms = new Forms(source, block);
   const { out } = forms;
+  const several = leftOfSeveral(source);
   for (const node of source.nodes) {
     const { op, attrs, domain, outputs } = node;
     if (isFilterGradient(node)) {
@@ -38,6 +40,11 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       continue;
     }
     if (block > 1 && throughBlocks(forms, node)) continue;
+    const product = block > 1 ? turnedProduct(forms, node, several) : undefined;
+    if (product) {
+      forms.setPlain(outputs[0] as Value, product);
+      continue;
+    }
     const gradient = block > 1 && op === "ConvTranspose" ? inputGradient(forms, node) : undefined;
     if (gradient) forms.setBlocked(outputs[0] as Value, gradient);
     else {
