@@ -5,7 +5,18 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { median, RATES, round, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import {
+  forVectors,
+  median,
+  RATES,
+  round,
+  rowOf,
+  sessionOptions,
+  threads,
+  turns,
+  versionsOf,
+  writeResults,
+} from "@repo/bench";
 import { createModel } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { createRng, matMul, tensor4d } from "@vitrail/tensor";
@@ -228,7 +239,7 @@ await each("compile", [[base], [tiny]], timeToSession);
 if (!process.env.BENCH_FOLDER) await rm(folder, { recursive: true });
 const name = parts.length === 7 && names.length === 4 ? "jit-forward" : `jit-forward-${parts.join("-")}`;
 const packages = versionsOf(["onnxruntime-node", "onnxruntime-web"], import.meta.url);
-writeResults(name, rows, {
+writeResults(forVectors(name), rows, {
   versions: { ...packages, "@tensorflow/tfjs-backend-wasm": "4.22.0", ...versions },
   threads,
   note: RATES,

@@ -7,7 +7,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { median, RATES, round, rowOf, sessionOptions, threads, turns, versionsOf, writeResults } from "@repo/bench";
+import {
+  forVectors,
+  median,
+  RATES,
+  round,
+  rowOf,
+  sessionOptions,
+  threads,
+  turns,
+  versionsOf,
+  writeResults,
+} from "@repo/bench";
 import { createModel, summarize } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
 import { matMul, useBackend } from "@vitrail/tensor";
@@ -109,7 +120,7 @@ for (const [name, batch, peers] of cases) {
   }
 }
 const packages = versionsOf(["onnxruntime-node"], import.meta.url);
-writeResults("jit-training", rows, {
+writeResults(forVectors("jit-training"), rows, {
   versions: { ...packages, tfjs: "4.22.0", torch: "2.13.0" },
   threads,
   note: RATES,

@@ -50,7 +50,7 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     const whole = slice(g, maps, [0, 0, 0, 0, 0], [H, N / b, width, C, b]);
     const operands = [reshape(g, whole, [1, H * N, width, C]), reshape(g, all, [kh * K, H * N, w, 1])];
     const found = reorderOutput(g, g.add("Conv", operands, window, [1, kh * K, kw, C], "float32", BLOCKED_DOMAIN));
-    return transpose(g, reshape(g, found, [kh, K, kw, C]), [1, 3, 0, 2]);
+    return ordered(g, reshape(g, found, [kh, K, kw, C]));
   }
   const parts = rows.map(({ begin, end }, i) => {
     const [from, count] = [begin * sh + i - top, end - begin];
@@ -65,8 +65,11 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     const operands = [reshape(g, seen, [1, count * N, width, C]), reshape(g, filter, [K, count * N, w, 1])];
     return g.add("Conv", operands, window, [1, K, kw, C], "float32", BLOCKED_DOMAIN);
   });
-  return transpose(g, reorderOutput(g, concat(g, parts, 0)), [1, 3, 0, 2]); // from [kh, K, kw, C]
+  return ordered(g, reorderOutput(g, concat(g, parts, 0)));
 }
+
+/** [kh, K, kw, C] as [K, C, kh, kw] in two moves, of long runs and of the last axis alone: one of single values takes three times as long. */
+const ordered = (g: Graph, rows: Value): Value => transpose(g, transpose(g, rows, [1, 0, 2, 3]), [0, 3, 1, 2]);
 
 /** [N, C, H, W] as [H, N / b, W, C, b of N]; in blocks of channels already, longer runs move. */
 function imagesAsChannels(forms: Forms, x: Value): Value {

@@ -8,7 +8,7 @@
  */
 import { concat, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
-import { BLOCKED_DOMAIN, type Forms, reorderInput } from "./blocked-forms.ts";
+import { BLOCKED_DOMAIN, type Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
 
 /** Rows or columns of the map that lie a stride apart. */
 interface Phase {
@@ -40,12 +40,13 @@ export function inputGradient(forms: Forms, { inputs, attrs, outputs }: Node): V
     return undefined;
 
   const turned = reorderInput(g, forms.plain(filter)); // [K, C / b, kh, kw, b of C]
-  const apart = transpose(g, reshape(g, turned, [K / b, b, C / b, kh * kw, b]), [2, 0, 3, 1, 4]);
+  const lines = transpose(g, reshape(g, turned, [K, C / b, kh * kw * b]), [1, 0, 2]);
+  const apart = reshape(g, lines, [(C / b) * (K / b), b, kh * kw, b]);
   const slope = forms.blocked(dy);
   const parts = rows.map((row) => {
     const line = columns.map((column) => {
       const window = [row.count, column.count] as const;
-      const taps = reshape(g, tapsOf(g, apart, tapsSeen(row, column, kw)), [C, K, ...window]);
+      const taps = reshape(g, tapsFirst(g, apart, tapsSeen(row, column, kw)), [C, K, ...window]);
       const pads = [row.before, column.before, row.after, column.after];
       const settings = { kernel_shape: [...window], strides: [1, 1], dilations: [1, 1], pads, group: 1 };
       return g.add("Conv", [slope, taps], settings, [N, C, T, U], "float32", BLOCKED_DOMAIN);
@@ -76,13 +77,6 @@ function phases(kernel: number, stride: number, padding: number, size: number, l
 function tapsSeen(row: Phase, column: Phase, kw: number): number[] {
   const places = ({ last, count, stride }: Phase) => Array.from({ length: count }, (_, i) => last - i * stride);
   return places(row).flatMap((i) => places(column).map((j) => i * kw + j));
-}
-
-/** Some taps of [C / b, K / b, taps, b, b]. */
-function tapsOf(g: Graph, apart: Value, seen: readonly number[]): Value {
-  if (seen.length === 1 && apart.shape[2] === 1) return apart;
-  const places = g.constant(BigInt64Array.from(seen, BigInt), [seen.length], "int64");
-  return g.add("Gather", [apart, places], { axis: 2 }, apart.shape.with(2, seen.length));
 }
 
 /** Phases of rows and columns as one map, [pixels, T, rows, U, columns, b]: runs of a block at a time, then of a row. */

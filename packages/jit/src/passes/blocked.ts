@@ -6,11 +6,11 @@
  * https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/contrib_ops/cpu/nchwc_ops.cc and
  * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
  */
-import { reshape, transpose } from "../build.ts";
+import { reshape } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
-import { BLOCKED_DOMAIN, Forms, reorderInput } from "./blocked-forms.ts";
+import { BLOCKED_DOMAIN, Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
 import { throughBlocks } from "./blocked-maps.ts";
 import { leftOfSeveral, turnedProduct } from "./blocked-products.ts";
@@ -92,12 +92,12 @@ function isBlockable(forms: Forms, { op, domain, inputs, attrs }: Node): boolean
 
 /**
  * A filter [K, C, kh, kw] as blocked convolutions read it, [K / b, C / b, kh, kw, b of C, b of K], or [K / b, C, kh, kw, b]
- * where there is no block of C. ONNX Runtime's reorder does the fine part; the transpose then moves whole blocks.
+ * where there is no block of C. ONNX Runtime's reorder does the fine part; then runs of a block move.
  */
 function blockFilter(g: Graph, filter: Value, block: number): Value {
   const [K, C, kh, kw] = filter.shape as [number, number, number, number];
   const rows = reorderInput(g, reshape(g, filter, [1, K, C, kh * kw]));
   if (C < block || kh * kw === 1) return reshape(g, rows, filter.shape);
-  const apart = reshape(g, rows, [K / block, C / block, block, kh * kw, block]);
-  return reshape(g, transpose(g, apart, [0, 1, 3, 2, 4]), filter.shape);
+  const apart = reshape(g, rows, [(K * C) / block ** 2, block, kh * kw, block]);
+  return reshape(g, tapsFirst(g, apart, [...Array(kh * kw).keys()]), filter.shape);
 }
