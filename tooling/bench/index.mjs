@@ -105,7 +105,8 @@ function vectorsHere() {
 export const vectors = vectorsHere();
 
 /** Where ratios differ from one kind of processor to the next, each has a file: NAME is the one of AVX-512. */
-export const forVectors = (name) => (vectors === undefined || vectors === "AVX-512" ? name : `${name}-${vectors.toLowerCase()}`);
+export const forVectors = (name) =>
+  vectors === undefined || vectors === "AVX-512" ? name : `${name}-${vectors.toLowerCase()}`;
 
 /** The commit that is measured; undefined outside of git. */
 function commit() {
