@@ -92,7 +92,7 @@ export function reorderOutput(g: Graph, x: Value): Value {
 
 /**
  * Some taps of [n, b, taps, b] as [n, their number, b, b]. A gather, since that moves runs of b values on all threads; a transpose, on
- * one, takes two to three times as long.
+ * one, takes about twice as long.
  */
 export function tapsFirst(g: Graph, filter: Value, seen: readonly number[]): Value {
   const [n, b, taps] = filter.shape as [number, number, number, number];

@@ -4,7 +4,7 @@
  * operand by its two reorders, into blocks of channels and out of them, takes less and runs on all threads (its Transpose has one).
  */
 import { transpose } from "../build.ts";
-import type { Graph, Node, Value } from "../ir.ts";
+import type { Node, readersOf, Value } from "../ir.ts";
 import type { Forms } from "./blocked-forms.ts";
 
 /** With fewer rows both ways take the same time (docs/decisions/0010). */
@@ -13,19 +13,8 @@ const LEAST_ROWS = 128;
 const isTurned = ({ op, domain, inputs, attrs }: Node): boolean =>
   op === "Gemm" && domain === "" && inputs.length === 2 && attrs.transA === 1 && attrs.transB !== 1;
 
-/** Left operands of several such products, as a slope is of those of a filter's taps. */
-export function leftOfSeveral({ nodes }: Graph): ReadonlySet<Value> {
-  const seen = new Set<Value>();
-  const several = new Set<Value>();
-  for (const { inputs } of nodes.filter(isTurned)) {
-    const left = inputs[0] as Value;
-    (seen.has(left) ? several : seen).add(left);
-  }
-  return several;
-}
-
 /** C, or undefined where the product is another one or has no whole blocks. */
-export function turnedProduct(forms: Forms, node: Node, several: ReadonlySet<Value>): Value | undefined {
+export function turnedProduct(forms: Forms, node: Node, readers: ReturnType<typeof readersOf>): Value | undefined {
   if (!isTurned(node)) return undefined;
   const [a, b] = node.inputs as [Value, Value];
   const [T, M] = a.shape as [number, number];
@@ -35,7 +24,8 @@ export function turnedProduct(forms: Forms, node: Node, several: ReadonlySet<Val
   /** With the product's factor, if it has one. */
   const product = (left: Value, right: Value) =>
     g.add("Gemm", [left, right], { ...node.attrs, transA: 0 }, [left.shape[0] as number, right.shape[1] as number]);
-  // What is turned: A, once for all that read it, or B and what then is Cᵀ, where that is less.
-  if (several.has(a) || T * M <= (T + M) * N) return product(forms.turned(a), forms.plain(b));
+  // What is turned: A, once for all such products that read it, as those of a filter's taps do, or B and what then is Cᵀ, where that is less.
+  const together = readers.get(a)?.filter((one) => isTurned(one) && one.inputs[0] === a) ?? [];
+  if (together.length > 1 || T * M <= (T + M) * N) return product(forms.turned(a), forms.plain(b));
   return transpose(g, product(forms.turned(b), forms.plain(a)), [1, 0]);
 }

@@ -7,13 +7,13 @@
  * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
  */
 import { reshape } from "../build.ts";
-import type { Graph, Node, Value } from "../ir.ts";
+import { type Graph, type Node, readersOf, type Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
 import { BLOCKED_DOMAIN, Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
 import { throughBlocks } from "./blocked-maps.ts";
-import { leftOfSeveral, turnedProduct } from "./blocked-products.ts";
+import { turnedProduct } from "./blocked-products.ts";
 import { removeDeadCode } from "./dead-code.ts";
 
 /**
@@ -23,7 +23,7 @@ import { removeDeadCode } from "./dead-code.ts";
 export function blockConvolutions(source: Graph, block: number): Graph {
   const forms = new Forms(source, block);
   const { out } = forms;
-  const several = leftOfSeveral(source);
+  const readers = readersOf(source);
   for (const node of source.nodes) {
     const { op, attrs, domain, outputs } = node;
     if (isFilterGradient(node)) {
@@ -40,7 +40,7 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       continue;
     }
     if (block > 1 && throughBlocks(forms, node)) continue;
-    const product = block > 1 ? turnedProduct(forms, node, several) : undefined;
+    const product = block > 1 ? turnedProduct(forms, node, readers) : undefined;
     if (product) {
       forms.setPlain(outputs[0] as Value, product);
       continue;
