@@ -93,20 +93,19 @@ export function peakMemory() {
 
 const root = new URL("../../", import.meta.url);
 
-/** The processor's widest vectors, which decide what a matrix product costs; undefined where only the architecture is known. */
+/** The processor's widest vectors, which decide what a matrix product costs; where it does not say, its architecture. */
 function vectorsHere() {
   try {
     const flags = readFileSync("/proc/cpuinfo", "utf8");
-    return /\bavx512f\b/.test(flags) ? "AVX-512" : /\bavx2\b/.test(flags) ? "AVX2" : undefined;
-  } catch {
-    return undefined;
-  }
+    if (/\bavx512f\b/.test(flags)) return "AVX-512";
+    if (/\bavx2\b/.test(flags)) return "AVX2";
+  } catch {} // not Linux
+  return process.arch;
 }
-export const vectors = vectorsHere();
+const vectors = vectorsHere();
 
 /** Where ratios differ from one kind of processor to the next, each has a file: NAME is the one of AVX-512. */
-export const forVectors = (name) =>
-  vectors === undefined || vectors === "AVX-512" ? name : `${name}-${vectors.toLowerCase()}`;
+export const forVectors = (name) => (vectors === "AVX-512" ? name : `${name}-${vectors.toLowerCase()}`);
 
 /** The commit that is measured; undefined outside of git. */
 function commit() {
@@ -143,7 +142,7 @@ export function writeResults(name, rows, { versions = {}, threads: used, note: u
   const machine = {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,
-    ...(vectors === undefined ? {} : { vectors }),
+    vectors,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform} ${process.arch}`,
     ...(used === undefined ? {} : { threads: used }),

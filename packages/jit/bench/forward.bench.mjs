@@ -19,10 +19,11 @@ import {
 } from "@repo/bench";
 import { createModel } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
-import { createRng, matMul, tensor4d } from "@vitrail/tensor";
+import { createRng, tensor4d } from "@vitrail/tensor";
 import { vitModels } from "@vitrail/vit";
 import ort from "onnxruntime-node";
 import { compile, exportOnnx, hostTensors, quantize } from "../dist/index.js";
+import { peakProduct } from "./peak.mjs";
 import { wasmKernels } from "./peers/tfjs-wasm.mjs";
 import { eagerTorch, exportModels, python } from "./torch.mjs";
 
@@ -79,7 +80,7 @@ async function againstPyTorch(name, batch, mode = "eager") {
   const peer = mode === "eager" ? "PyTorch eager" : "torch.compile";
   let torch;
   try {
-    torch = await eagerTorch(name, batch, threads, ...(mode === "eager" ? [] : [mode]));
+    torch = await eagerTorch(name, batch, threads, mode);
     versions.torch = torch.version;
     for (const layout of layoutsOf(name)) {
       const pairs = await turns(
@@ -98,25 +99,13 @@ async function againstPyTorch(name, batch, mode = "eager") {
 }
 
 async function againstPeak(name, batch) {
-  const product = join(folder, "product.onnx");
-  const shape = [2048, 2048];
-  const inputs = [
-    { name: "a", shape },
-    { name: "b", shape },
-  ];
-  await exportOnnx((a, b) => matMul(a, b), product, { inputs });
-  const peak = await ort.InferenceSession.create(product, sessionOptions);
-  const matrix = (seed) => new ort.Tensor("float32", createRng(seed).normal(2048 * 2048), shape);
-  const operands = { a: matrix(1), b: matrix(2) };
+  const peak = await peakProduct();
   const ours = await ourSession(name);
   const nhwc = feeds(batch, "nhwc");
-  const pairs = await turns(
-    async () => void (await ours.run(nhwc)),
-    async () => void (await peak.run(operands)),
-  );
+  const pairs = await turns(async () => void (await ours.run(nhwc)), peak.run);
   const gflops = (2 * GMACS[name] * batch * 1000) / median(pairs.map(([ms]) => ms));
-  const most = (2 * 2048 ** 3) / 1e6 / median(pairs.map(([, ms]) => ms));
-  const fractions = pairs.map(([a, b]) => ((2 * GMACS[name] * batch) / a) * (b / ((2 * 2048 ** 3) / 1e9)));
+  const most = (peak.gflop * 1000) / median(pairs.map(([, ms]) => ms));
+  const fractions = pairs.map(([a, b]) => ((2 * GMACS[name] * batch) / a) * (b / peak.gflop));
   const about = { work: "forward, GFLOP/s", model: name, peer: "MatMul 2048³ of two inputs", batch, precision: "fp32" };
   rows.push({
     ...about,

@@ -13,8 +13,8 @@ export const exportModels = (folder, names) =>
   promisify(execFile)(python, ["-W", "ignore", script("export.py"), folder, ...names]);
 
 /** PyTorch's forward pass: `run(layout)` gives its milliseconds. */
-export async function eagerTorch(name, batch, threads, ...more) {
-  const args = ["-W", "ignore", script("torch_eager.py"), name, String(batch), String(threads), ...more];
+export async function eagerTorch(name, batch, threads, mode) {
+  const args = ["-W", "ignore", script("torch_eager.py"), name, String(batch), String(threads), mode];
   const child = spawn(python, args, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async () => {

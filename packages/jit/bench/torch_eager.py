@@ -1,6 +1,6 @@
 """A forward pass in PyTorch eager, for forward.bench.mjs: a line "layout" on stdin is a run, its milliseconds a line on stdout.
 
-    python torch_eager.py NAME BATCH THREADS [compile]     layouts: nchw, nhwc (channels last)
+    python torch_eager.py NAME BATCH THREADS eager|compile     layouts: nchw, nhwc (channels last)
 """
 
 import sys
@@ -14,7 +14,7 @@ torch.library.register_fake = lambda op, *a, **k: (
 )
 import timm  # noqa: E402
 
-name, batch, threads, *rest = sys.argv[1:]
+name, batch, threads, mode = sys.argv[1:]
 torch.set_num_threads(int(threads))
 torch.manual_seed(0)
 models = {
@@ -23,7 +23,7 @@ models = {
 }
 inputs = {"nchw": torch.randn(int(batch), 3, 224, 224)}
 inputs["nhwc"] = inputs["nchw"].to(memory_format=torch.channels_last)
-if rest == ["compile"]:
+if mode == "compile":
     models = {layout: torch.compile(model) for layout, model in models.items()}
 print(torch.__version__, flush=True)
 with torch.inference_mode():

@@ -3,28 +3,13 @@
 // Every side is a process of its own, and they take turns in alternating order: three warm-up steps each, then pairs. Rates
 // and ratios are medians; intervals of 95 % come from the order statistics of the pairs. A matrix product of 2048³ in the same
 // ONNX Runtime, between the pairs, gives the machine's peak of that moment.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import {
-  forVectors,
-  median,
-  RATES,
-  round,
-  rowOf,
-  sessionOptions,
-  threads,
-  turns,
-  versionsOf,
-  writeResults,
-} from "@repo/bench";
+import { forVectors, median, RATES, round, rowOf, threads, turns, versionsOf, writeResults } from "@repo/bench";
 import { createModel, summarize } from "@vitrail/layers";
 import { resnetModels } from "@vitrail/resnet";
-import { matMul, useBackend } from "@vitrail/tensor";
+import { useBackend } from "@vitrail/tensor";
 import { vitModels } from "@vitrail/vit";
-import ort from "onnxruntime-node";
-import { exportOnnx } from "../dist/index.js";
+import { peakProduct } from "./peak.mjs";
 import { stepPeer, torchPeer } from "./peers/process.mjs";
 import { tfjsNodePeer } from "./peers/tfjs-node.mjs";
 
@@ -45,36 +30,20 @@ async function peerOf(name, model, batch) {
   return torchPeer({ python, model, batch, threads, layout: name === "torch" ? "nchw" : "channels_last" });
 }
 
-/** GFLOP/s of one product of 2048³, both operands fed. */
-async function peakMeter() {
-  const folder = await mkdtemp(join(tmpdir(), "vitrail-peak-"));
-  const shape = [2048, 2048];
-  const file = join(folder, "product.onnx");
-  await exportOnnx((a, b) => matMul(a, b), file, {
-    inputs: [
-      { name: "a", shape },
-      { name: "b", shape },
-    ],
-  });
-  const session = await ort.InferenceSession.create(file, sessionOptions);
-  await rm(folder, { recursive: true });
-  const operand = () => new ort.Tensor("float32", new Float32Array(2048 ** 2).fill(0.5), shape);
-  const feeds = { a: operand(), b: operand() };
-  const product = async () => {
+/** GFLOP/s of that product now. */
+async function peakOf(product) {
+  await setTimeout(50); // the step's process is still busy for a while once it has answered
+  const rates = [];
+  for (let i = 0; i < 8; i++) {
     const begin = performance.now();
-    await session.run(feeds);
-    return (2 * 2048 ** 3) / 1e6 / (performance.now() - begin);
-  };
-  return async () => {
-    await setTimeout(50); // the step's process is still busy for a while once it has answered
-    const rates = [];
-    for (let i = 0; i < 8; i++) rates.push(await product());
-    return median(rates.slice(3)); // threads awake, operands and room for results in memory
-  };
+    await product.run();
+    rates.push((product.gflop * 1000) / (performance.now() - begin));
+  }
+  return median(rates.slice(3)); // threads awake, operands and room for results in memory
 }
 
 await useBackend("wasm");
-const peak = await peakMeter();
+const product = await peakProduct();
 const rows = [];
 for (const [name, batch, peers] of cases) {
   const model = createModel({ ...resnetModels, ...vitModels }[name]);
@@ -101,7 +70,7 @@ for (const [name, batch, peers] of cases) {
         other = rss;
         return milliseconds;
       },
-      { time, rest: 50, after: async () => peaks.push(await peak()) },
+      { time, rest: 50, after: async () => peaks.push(await peakOf(product)) },
     );
     await Promise.all([ours.close(), theirs.close()]);
     const gflops = (gflop * 1000) / median(pairs.map(([milliseconds]) => milliseconds));
