@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { transformSync } from "esbuild";
 import { binOf, root } from "../setup/process.mjs";
 import { Consumer } from "./consumer.mjs";
-import { packAll, publishedPackages, succeed } from "./workspace.mjs";
+import { packAll, publishedPackages } from "./workspace.mjs";
 
 /** One set of names, whichever way a program loads the package. */
 const bothWays = `
@@ -37,14 +37,16 @@ try {
       project.node("--input-type=commonjs", "--eval", bothWays, name),
     );
   }
-  for (const [i, example] of examples.entries()) {
-    const file = `example-${i}`;
-    writeFileSync(join(project.folder, `${file}.ts`), example.code);
-    const { code } = transformSync(example.code, { loader: "ts", format: "esm", target: "node20" });
-    writeFileSync(join(project.folder, `${file}.mjs`), code);
-    await check(example.where, async () => {
-      await typeCheck(project.folder, `${file}.ts`);
-      if (example.runs) await project.node(`${file}.mjs`);
+  for (const [i, { code }] of examples.entries()) {
+    writeFileSync(join(project.folder, `example-${i}.ts`), code);
+    const plain = transformSync(code, { loader: "ts", format: "esm", target: "node20" });
+    writeFileSync(join(project.folder, `example-${i}.mjs`), plain.code);
+  }
+  const typeErrors = typeCheck(project, examples.length);
+  for (const [i, { where, runs }] of examples.entries()) {
+    await check(where, async () => {
+      if (typeErrors[i] !== "") throw new Error(typeErrors[i]);
+      if (runs) await project.node(`example-${i}.mjs`);
     });
   }
   console.log(`${passed} passed, ${failed} failed`);
@@ -92,8 +94,25 @@ function examplesOf(readme) {
   });
 }
 
-function typeCheck(folder, file) {
+/** What the type checker says of each example: one run for all, because the packages' declarations take most of its time. */
+function typeCheck(project, count) {
   const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext"];
-  const tsc = [process.execPath, binOf("typescript", "tsc"), ...options, "--types", "node", file];
-  return succeed(tsc, { cwd: folder });
+  const files = Array.from({ length: count }, (_, i) => `example-${i}.ts`);
+  const { status, stdout, stderr } = project.ends(
+    binOf("typescript", "tsc"),
+    ...options,
+    ...["--types", "node", "--moduleDetection", "force", "--pretty", "false"],
+    ...files,
+  );
+  const said = files.map(() => "");
+  let current;
+  for (const line of stdout.split("\n").filter(Boolean)) {
+    // a message's further lines are indented
+    if (!line.startsWith(" ")) current = /^example-(\d+)\.ts\(/.exec(line)?.[1];
+    if (current === undefined) throw new Error(`the type checker says: ${line}`);
+    said[current] += `${line}\n`;
+  }
+  if (status !== 0 && said.every((text) => text === ""))
+    throw new Error(`the type checker ended with ${status}: ${stderr}`);
+  return said;
 }
