@@ -1,16 +1,9 @@
-import {
-  compile,
-  compileStep,
-  type EngineName,
-  type EngineReport,
-  hostTensors,
-  type Precision,
-  quantize,
-} from "@vitrail/jit";
+import { compile, compileStep, type EngineReport, hostTensors, type Precision, quantize } from "@vitrail/jit";
 import { summarize } from "@vitrail/layers";
 import { type BackendName, createRng, matMul, type Tensor, type Tensor2D, useBackend } from "@vitrail/tensor";
 import { adamW, crossEntropy } from "@vitrail/train";
 import type { BenchmarkCommand } from "./commands/benchmark.ts";
+import { engineFor } from "./engine-choice.ts";
 import type { Subject } from "./measure.ts";
 import { isRepo } from "./models-table.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
@@ -33,10 +26,8 @@ const MODEL = "vit_tiny_patch16_224";
 export async function openSubject(options: BenchmarkCommand, onNote: (line: string) => void): Promise<OpenSubject> {
   const { batch, precision, train = false, threads } = options;
   if (train && precision !== "fp32") throw new UserError("--train computes in fp32: leave --precision out");
-  if (options.backend !== undefined && !["auto", "tfjs"].includes(options.engine)) {
-    throw new UserError(`--backend ${options.backend} is one of engine tfjs: leave --engine ${options.engine} out`);
-  }
-  const wanted = options.backend === undefined ? options.engine : "tfjs";
+  const chosen = engineFor(options);
+  const { engine: wanted = "auto" } = chosen;
   if (wanted === "tfjs" && precision !== "fp32")
     throw new UserError("engine tfjs computes in fp32: leave --precision out");
   // Gradients and engine tfjs need a backend; a compiled forward pass does without.
@@ -50,7 +41,7 @@ export async function openSubject(options: BenchmarkCommand, onNote: (line: stri
   const { gmacs } = hostTensors(() => summarize(model, size)); // traced: nothing is computed
   const flops = 2e9 * gmacs * batch * (train ? 3 : 1);
   const images = createRng(0).normal(batch * height * width * 3);
-  const settings = { engine: wanted, threads };
+  const settings = { ...chosen, threads };
 
   if (train) {
     const plan = { model, loss: crossEntropy as never, optimizer: adamW({ lr: 1e-4 }) };
@@ -59,7 +50,7 @@ export async function openSubject(options: BenchmarkCommand, onNote: (line: stri
     const run = async () => {
       await step.run(images, labels);
     };
-    const peak = await openPeak(step.report.engine, threads);
+    const peak = await openPeak(step.report, threads);
     const dispose = async () => {
       await Promise.all([step.dispose(), peak.dispose()]);
       model.dispose();
@@ -75,7 +66,7 @@ export async function openSubject(options: BenchmarkCommand, onNote: (line: stri
     for (const { name: tried, reason } of compiled.report.tried) onNote(`${tried}: ${reason}`);
     if (compiled.report.engine === "tfjs") onNote(`engine tfjs on backend ${backend?.name}`);
   }
-  const peak = await openPeak(compiled.report.engine, threads);
+  const peak = await openPeak(compiled.report, threads);
   const run = async () => {
     await compiled.run(images);
   };
@@ -99,7 +90,7 @@ export function subjectOf({
 }
 
 /** Products in a row, so that what it takes to hand the matrices over does not count. */
-async function openPeak(engine: EngineName, threads: number | undefined) {
+async function openPeak({ engine, provider }: EngineReport, threads: number | undefined) {
   const times = engine === "ort" ? 4 : 1;
   const product = (a: Tensor, b: Tensor) => {
     let c = a as Tensor2D;
@@ -108,7 +99,7 @@ async function openPeak(engine: EngineName, threads: number | undefined) {
   };
   const shape = [SIDE, SIDE];
   const inputs = ["a", "b"].map((name) => ({ name, shape }));
-  const compiled = await compile(product, { inputs, engine, threads });
+  const compiled = await compile(product, { inputs, engine, provider, threads });
   // of unit variance after every product
   const values = (seed: number) =>
     createRng(seed)

@@ -7,9 +7,10 @@ import {
   type EngineInfo,
 } from "@vitrail/classify";
 import { isHubError, type PackagedModel } from "@vitrail/hub";
-import type { EngineName, Precision } from "@vitrail/jit";
+import type { Precision } from "@vitrail/jit";
 import { boxFolder, boxNamed } from "./box.ts";
 import { photosIn } from "./calibration.ts";
+import type { EngineChoice } from "./engine-choice.ts";
 import { engineNote } from "./engine-note.ts";
 import { fetching } from "./fetching.ts";
 import { checkpointNames, isRepo, modelNamed, models, publishedNamed } from "./models-table.ts";
@@ -20,12 +21,9 @@ import { UserError } from "./user-error.ts";
 export const DEFAULT_MODEL = "vit_tiny_patch16_224.augreg_in21k_ft_in1k";
 
 /** Which model to open, as asked on the command line. */
-export interface ModelChoice {
+export interface ModelChoice extends EngineChoice {
   readonly model?: string;
   readonly weights?: string;
-  /** A tfjs backend; then the engine is tfjs. */
-  readonly backend?: string;
-  readonly engine?: EngineName | "auto";
   readonly precision?: Precision;
   /** A folder of photos to calibrate int8 on. */
   readonly calibrate?: string;
@@ -130,10 +128,11 @@ function noted<T extends { readonly engine: EngineInfo }>(opened: T, onNote: Not
   return opened;
 }
 
-async function common({ backend, engine, precision, calibrate, threads }: ModelChoice, onNote: Note) {
+async function common({ backend, engine, provider, precision, calibrate, threads }: ModelChoice, onNote: Note) {
   return {
     ...(backend === undefined ? {} : { backend: backend as "auto" }), // useBackend says which names there are
     ...(engine === undefined ? {} : { engine }),
+    ...(provider === undefined ? {} : { provider }),
     ...(precision === undefined ? {} : { precision }),
     ...(calibrate === undefined ? {} : { calibration: await photosIn(calibrate, onNote) }),
     onNote,

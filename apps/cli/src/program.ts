@@ -30,6 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--offline", "never ask the network")
     .option("-t, --top <n>", "how many classes a photo", wholeNumber, 5)
     .addOption(engineOption())
+    .addOption(providerOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
     .addOption(precisionOption())
     .option("--calibrate <folder>", "photos like yours, for --precision int8 of models with convolutions")
@@ -54,6 +55,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("-m, --model <name>", "the model of a bare file, or a checkpoint as for classify")
     .option("--offline", "never ask the network")
     .addOption(engineOption())
+    .addOption(providerOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
     .option("--batch <n>", "photos of one forward pass (default: what suits the engine)", wholeNumber)
     .option("--max-pixels <n>", "refuse photos with more pixels than this", wholeNumber, 178_956_970)
@@ -141,7 +143,8 @@ export async function main(args: readonly string[]): Promise<number> {
     )
     .option("-w, --weights <source>", "as for export; speed does not depend on them (default: none)")
     .option("--offline", "never ask the network")
-    .addOption(engineOption().default("auto"))
+    .addOption(engineOption())
+    .addOption(providerOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
     .addOption(precisionOption())
     .option("--batch <n>", "images at once", wholeNumber, 1)
@@ -189,6 +192,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--seed <n>", "of everything random (default: 0)", wholeFromZero)
     .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
     .addOption(engineOption())
+    .addOption(providerOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
     .option("--json", "print a JSON document a line: plan, start, epoch, done")
     .action(async (options) => {
@@ -209,6 +213,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .option("--seed <n>", "of that shuffle", wholeFromZero, 0)
     .addOption(new Option("--on-bad <what>", "pictures that cannot be read").choices(["skip", "fail"]).default("skip"))
     .addOption(engineOption())
+    .addOption(providerOption())
     .option("-b, --backend <name>", "engine tfjs on auto, tfjs-node-gpu, tfjs-node, wasm or cpu")
     .addOption(precisionOption())
     .option("--calibrate <folder>", "photos like the data's, for --precision int8 of models with convolutions")
@@ -311,6 +316,12 @@ function engineOption(): Option {
   const about =
     "onnxruntime-node (ort), onnxruntime-web (ort-web) or tfjs; auto takes the first that works (default: auto)";
   return new Option("-e, --engine <name>", about).choices(["auto", "ort", "ort-web", "tfjs"]);
+}
+
+function providerOption(): Option {
+  const about =
+    "what ort and ort-web compute on; auto takes a graphics processor that starts, else cpu (default: auto)";
+  return new Option("--provider <name>", about).choices(["auto", "cpu", "cuda", "coreml", "dml", "webgpu"]);
 }
 
 function precisionOption(): Option {

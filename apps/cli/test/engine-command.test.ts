@@ -58,8 +58,13 @@ describe("vitrail classify --engine", () => {
     };
     const { label, probability } = await ask("--engine", "tfjs");
     expect(label).toBe("cat");
-    for (const engine of ["auto", "ort", "ort-web"]) {
-      expect((await ask("--engine", engine)).probability).toBeCloseTo(probability, 4);
+    for (const named of [
+      ["--engine", "auto"],
+      ["--engine", "ort"],
+      ["--engine", "ort-web"],
+      ["--provider", "cpu"],
+    ]) {
+      expect((await ask(...named)).probability).toBeCloseTo(probability, 4);
     }
     expect((await ask("--precision", "fp16")).probability).toBeCloseTo(probability, 2);
     expect((await ask("--precision", "int8", "--calibrate", "фото ü 猫")).label).toBe("cat");
@@ -69,6 +74,9 @@ describe("vitrail classify --engine", () => {
     [["--engine", "cuda"], /argument 'cuda' is invalid. Allowed choices are auto, ort, ort-web, tfjs/],
     [["--precision", "int4"], /Allowed choices are fp32, fp16, int8/],
     [["--engine", "ort", "--backend", "cpu"], /backend cpu is one of engine tfjs, found engine ort/],
+    [["--provider", "gpu"], /argument 'gpu' is invalid. Allowed choices are auto, cpu, cuda, coreml, dml, webgpu/],
+    [["--provider", "cpu", "--engine", "tfjs"], /provider cpu is one of engines ort and ort-web, found engine tfjs/],
+    [["--provider", "coreml"], /engine auto with provider coreml does not start: ort \(coreml\): .+/],
     [["--backend", "wasm", "--precision", "int8"], /precision int8 needs engine ort or ort-web/],
     [["--precision", "int8"], /convolutions do most of this model's work and need calibration/],
     [["--precision", "int8", "--calibrate", "empty"], /--calibrate empty: no images directly in this folder/],
@@ -174,6 +182,10 @@ describe("vitrail benchmark", () => {
 
   test.each<[string[], RegExp]>([
     [["--engine", "ort", "--backend", "cpu"], /--backend cpu is one of engine tfjs/],
+    [
+      ["--backend", "cpu", "--provider", "cuda"],
+      /--provider cuda is one of engines ort and ort-web: leave --backend cpu/,
+    ],
     [["--train", "--precision", "int8"], /--train computes in fp32/],
     [["--batch", "0"], /whole number above 0/],
     [["--model", "resnet21"], /no model is called "resnet21"/],

@@ -255,6 +255,10 @@ describe("settings that cannot be", () => {
     [["--epochs", "0"], /whole number above 0/],
     [["--save-every", "now"], /number of 0 or more/],
     [["--engine", "ort", "--backend", "cpu"], /--backend cpu is one of engine tfjs: leave --engine ort out/],
+    [
+      ["--engine", "tfjs", "--provider", "cuda"],
+      /--provider cuda is one of engines ort and ort-web: leave --engine tfjs/,
+    ],
     [["--mode", "partial", "--set", "train_blocks=99"], /train_blocks: /],
     [["--mode", "lora"], /no linear layer is chosen/],
     [["--set", "opt=adamw"], /opt adamw: give its learning rate, too \(lr\): what suits sgd does not suit it/],

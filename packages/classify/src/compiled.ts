@@ -1,9 +1,9 @@
 /** Models that are traced and run by ONNX Runtime: loaded only where one is. */
-import type { Compiled, EngineName, Precision } from "@vitrail/jit";
+import type { Compiled, Precision } from "@vitrail/jit";
 import type { ImageModel } from "@vitrail/layers";
 import type { BackendReport } from "@vitrail/tensor";
 import { eagerRunner } from "./eager.ts";
-import type { Jit, Runner } from "./engine.ts";
+import type { ChosenEngine, Jit, Runner } from "./engine.ts";
 
 /**
  * The model traced, compressed where asked, and in a session of its own. "auto" falls back to tfjs with the reason; only then is a
@@ -13,11 +13,11 @@ export async function compiledRunner(
   jit: Jit,
   model: ImageModel,
   [height, width]: readonly [number, number],
-  choice: { engine: EngineName | "auto"; precision: Precision; calibration: AsyncIterable<Float32Array> | undefined },
+  choice: ChosenEngine & { readonly calibration: AsyncIterable<Float32Array> | undefined },
   startBackend: () => Promise<BackendReport>,
 ): Promise<Runner> {
-  const { engine, precision, calibration } = choice;
-  const options = { input: [null, height, width, 3], engine };
+  const { engine, provider, precision, calibration } = choice;
+  const options = { input: [null, height, width, 3], engine, provider };
   let target: Parameters<Jit["compile"]>[0] = model;
   let compiled: Compiled;
   try {
@@ -26,16 +26,17 @@ export async function compiledRunner(
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
     // A model of the user's own may do what cannot be traced: as it is written it runs all the same.
-    if (engine !== "auto" || precision !== "fp32" || !code?.startsWith("trace-")) throw error;
+    const free = engine === "auto" && provider === "auto" && precision === "fp32";
+    if (!free || !code?.startsWith("trace-")) throw error;
     const tried = [{ name: "ort", reason: message }];
     return eagerRunner(model, [height, width], await startBackend(), { reason: "the model cannot be traced", tried });
   }
-  const { engine: name, provider, reason, tried } = compiled.report;
+  const { engine: name, provider: runs, reason, tried } = compiled.report;
   return {
-    engine: { name, provider, reason, tried },
+    engine: { name, provider: runs, reason, tried },
     backend: name === "tfjs" ? await startBackend() : undefined,
     ...inStreams(compiled, weightBytes(model, precision), (streams) =>
-      jit.compile(target, { ...options, engine: name, provider, streams }),
+      jit.compile(target, { ...options, engine: name, provider: runs, streams }),
     ),
   };
 }

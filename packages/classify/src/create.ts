@@ -1,10 +1,9 @@
 import { type OpenOptions, openWeights, type Weights, type WeightsInput } from "@vitrail/hub";
-import type { EngineName } from "@vitrail/jit";
 import type { ImageModel, ModelSpec, Preprocess } from "@vitrail/layers";
 import { type BackendName, type BackendOptions, type BackendReport, currentBackend, useBackend } from "@vitrail/tensor";
 import { classifierOf } from "./classifier.ts";
 import { embedderOf } from "./embedder.ts";
-import { type EngineChoice, engineFor, type Jit, type Runner } from "./engine.ts";
+import { type ChosenEngine, type EngineChoice, engineFor, type Jit, type Runner } from "./engine.ts";
 import { ClassifyError } from "./errors.ts";
 import { resolveLabels } from "./labels.ts";
 import { type AnyModelSpec, build, buildFeatures } from "./load.ts";
@@ -71,14 +70,15 @@ async function openOn<About>(
   make: (spec: ModelSpec<unknown, ImageModel>, weights: Weights) => ImageModel,
   look: (model: ImageModel, weights: Weights) => Promise<About>,
 ): Promise<{ readonly running: Running; readonly about: About }> {
-  const { onNote = () => {}, precision = "fp32" } = options;
-  const engine = engineFor(options, options.backend);
+  const { onNote = () => {} } = options;
+  const chosen = engineFor(options, options.backend);
+  const { engine } = chosen;
   // All wait on the disk or the network: side by side.
   const startBackend = () => backendFor(options.backend, options.backendOptions);
   const [started, opened, loaded] = await Promise.allSettled([
     engine === "tfjs" ? startBackend() : undefined,
     openWeights(options.weights, { names: hubIdsOf(options.models), ...options.hub }),
-    engine === "tfjs" ? undefined : warmJit(engine),
+    engine === "tfjs" ? undefined : warmJit(chosen),
   ]);
   if (opened.status === "rejected") throw opened.reason;
   const weights = opened.value;
@@ -108,7 +108,7 @@ async function openOn<About>(
     let runner: Runner;
     if (jit) {
       const { compiledRunner } = await import("./compiled.ts");
-      runner = await compiledRunner(jit, model, size, { engine, precision, calibration }, startBackend);
+      runner = await compiledRunner(jit, model, size, { ...chosen, calibration }, startBackend);
     } else {
       const { eagerRunner } = await import("./eager.ts");
       runner = eagerRunner(model, size, started.value as BackendReport, { reason: "asked for", tried: [] });
@@ -124,9 +124,9 @@ async function openOn<About>(
 }
 
 /** What traces and compiles is loaded only where it is asked for; the runtime loads in its own thread while the weights are read. */
-async function warmJit(engine: EngineName | "auto"): Promise<Jit> {
+async function warmJit({ engine, provider }: ChosenEngine): Promise<Jit> {
   const loaded = await import("@vitrail/jit");
-  loaded.warmUp({ engine });
+  loaded.warmUp({ engine, provider });
   return loaded;
 }
 

@@ -76,6 +76,8 @@ describe("engines", () => {
 
   test.each<[Partial<ClassifierOptions>, string]>([
     [{ engine: "cuda" as never }, "engine cuda: expected auto, ort, ort-web, tfjs"],
+    [{ provider: "tpu" as never }, "provider tpu: expected auto, cpu, cuda, coreml, dml, webgpu"],
+    [{ provider: "cuda", backend: "cpu" }, "provider cuda is one of engines ort and ort-web, found engine tfjs"],
     [{ precision: "int4" as never }, "precision int4: expected fp32, fp16, int8"],
     [{ engine: "ort", backend: "cpu" }, "backend cpu is one of engine tfjs, found engine ort"],
     [{ backend: "cpu", precision: "int8" }, "precision int8 needs engine ort or ort-web"],

@@ -68,7 +68,8 @@ export function gpuProvider(): GpuProvider | undefined {
   // The CUDA files come by a download of their own; without them asking costs a noisy failure.
   const folder = resolved("onnxruntime-node/package.json")?.replace(/package\.json$/, "");
   const file = `${folder}bin/napi-v6/linux/${process.arch}/libonnxruntime_providers_cuda.so`;
-  const absence = folder && resolved(file) ? undefined : "onnxruntime-node's CUDA files are not installed";
+  const command = process.arch === "x64" ? ": run ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node" : "";
+  const absence = folder && resolved(file) ? undefined : `onnxruntime-node's CUDA files are not installed${command}`;
   return { name: "cuda", absence };
 }
 

@@ -1,14 +1,13 @@
-import { type EngineName, type EngineReport, engineTitle, type Precision } from "@vitrail/jit";
+import { type EngineReport, engineTitle, type Precision } from "@vitrail/jit";
+import type { EngineChoice } from "../engine-choice.ts";
 import { print, say, table } from "../io.ts";
 import { type Measured, measure } from "../measure.ts";
 import { plain } from "../user-error.ts";
 
 /** The options of `vitrail benchmark`. */
-export interface BenchmarkCommand {
+export interface BenchmarkCommand extends EngineChoice {
   readonly model?: string;
   readonly weights?: string;
-  readonly engine: EngineName | "auto";
-  readonly backend?: string;
   readonly precision: Precision;
   readonly batch: number;
   readonly threads?: number;

@@ -1,5 +1,6 @@
 import type { Answer } from "@vitrail/classify";
-import type { EngineName, Precision } from "@vitrail/jit";
+import type { Precision } from "@vitrail/jit";
+import type { EngineChoice } from "../engine-choice.ts";
 import { entriesOf } from "../files.ts";
 import { colorsFor, print, say } from "../io.ts";
 import { FEW, LONG, photosOf, reasonFor } from "../photos.ts";
@@ -7,13 +8,11 @@ import { progress } from "../progress.ts";
 import { plain } from "../user-error.ts";
 
 /** The options of `vitrail classify`. */
-export interface ClassifyCommand {
+export interface ClassifyCommand extends EngineChoice {
   readonly model?: string;
   readonly weights?: string;
   readonly offline?: boolean;
   readonly top: number;
-  readonly backend?: string;
-  readonly engine?: EngineName | "auto";
   readonly precision?: Precision;
   readonly calibrate?: string;
   readonly maxPixels: number;

@@ -1,4 +1,4 @@
-import type { EngineName } from "@vitrail/jit";
+import type { EngineChoice } from "../engine-choice.ts";
 import { type Entry, entriesOf } from "../files.ts";
 import { colorsFor, print, say } from "../io.ts";
 import { FEW, LONG, photosOf, reasonFor } from "../photos.ts";
@@ -8,14 +8,12 @@ import { formatOf } from "../vectors.ts";
 import { refuseExisting, writeWhole } from "../whole-file.ts";
 
 /** The options of `vitrail embed`. */
-export interface EmbedCommand {
+export interface EmbedCommand extends EngineChoice {
   readonly out: string;
   readonly force?: boolean;
   readonly model?: string;
   readonly weights?: string;
   readonly offline?: boolean;
-  readonly backend?: string;
-  readonly engine?: EngineName | "auto";
   readonly batch?: number;
   readonly maxPixels: number;
   readonly orientation: boolean;

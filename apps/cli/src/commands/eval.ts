@@ -1,9 +1,10 @@
-import type { EngineName, Precision } from "@vitrail/jit";
+import type { Precision } from "@vitrail/jit";
+import type { EngineChoice } from "../engine-choice.ts";
 import { say } from "../io.ts";
 import { plain } from "../user-error.ts";
 
 /** The options of `vitrail eval`. */
-export interface EvalCommand {
+export interface EvalCommand extends EngineChoice {
   readonly data: string;
   readonly model?: string;
   readonly weights?: string;
@@ -14,8 +15,6 @@ export interface EvalCommand {
   readonly limit?: number;
   readonly seed: number;
   readonly onBad: "skip" | "fail";
-  readonly engine?: EngineName | "auto";
-  readonly backend?: string;
   readonly precision?: Precision;
   /** A folder of photos to calibrate int8 on. */
   readonly calibrate?: string;

@@ -1,9 +1,9 @@
-import type { EngineName } from "@vitrail/jit";
+import type { EngineChoice } from "../engine-choice.ts";
 import { say } from "../io.ts";
 import { plain } from "../user-error.ts";
 
 /** The options of `vitrail train`. */
-export interface TrainCommand {
+export interface TrainCommand extends EngineChoice {
   readonly data?: string;
   readonly val?: string;
   readonly model?: string;
@@ -25,8 +25,6 @@ export interface TrainCommand {
   readonly limit?: number;
   readonly seed?: number;
   readonly onBad: "skip" | "fail";
-  readonly engine?: EngineName | "auto";
-  readonly backend?: string;
   readonly json?: boolean;
 }
 

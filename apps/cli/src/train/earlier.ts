@@ -4,8 +4,8 @@ import { availableParallelism, cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { RUN_FILES } from "@vitrail/train";
 import { parse } from "yaml";
+import type { EngineChoice } from "../engine-choice.ts";
 import { UserError } from "../user-error.ts";
-import type { EngineChoice } from "./engine.ts";
 import { checkRecipe, type Recipe } from "./recipe.ts";
 
 /** Settings that say where something lies. */
@@ -42,11 +42,14 @@ export function earlierRun(folder: string | undefined): Earlier | undefined {
     const places = JSON.parse(readFileSync(join(folder, RUN_FILES.environment), "utf8")) as ({
       data?: string;
       val?: string;
-      engine?: EngineChoice["engine"];
-      backend?: string;
-    } & Places)[];
-    const { data, val, engine, backend, ...others } = places.at(-1) ?? {};
-    const choice = { ...(engine ? { engine } : {}), ...(backend ? { backend } : {}) };
+    } & EngineChoice &
+      Places)[];
+    const { data, val, engine, provider, backend, ...others } = places.at(-1) ?? {};
+    const choice = {
+      ...(engine ? { engine } : {}),
+      ...(provider ? { provider } : {}),
+      ...(backend ? { backend } : {}),
+    };
     return {
       folder,
       recipe: checkRecipe(recipe, path),
@@ -69,13 +72,14 @@ export function stillAt({ places, recipe }: Earlier, asked: Recipe): (keyof Plac
 
 /** What the bits of a result depend on besides its settings, and the places that these are of. */
 export function environmentOf(
-  { engine = "auto", backend }: EngineChoice,
+  { engine = "auto", provider, backend }: EngineChoice,
   places: Readonly<Record<string, string | undefined>>,
 ) {
   const found = Object.entries(places).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {
     ...Object.fromEntries(found.map(([name, path]) => [name, existsSync(path) ? resolve(path) : path])),
     engine,
+    ...(provider === undefined ? {} : { provider }),
     ...(backend === undefined ? {} : { backend }),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,

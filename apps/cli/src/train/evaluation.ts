@@ -4,12 +4,12 @@ import { type Precision, type Quantized, quantize } from "@vitrail/jit";
 import { type ClassReport, type Evaluation, evaluate, fitTemperature, mostConfused } from "@vitrail/train";
 import { asksForPhotos, calibrationPhotos } from "../calibration.ts";
 import type { EvalCommand } from "../commands/eval.ts";
+import { type ChosenEngine, startEngine } from "../engine-choice.ts";
 import { colorsFor, print, table } from "../io.ts";
 import { type OpenedModel, openModel } from "../open-model.ts";
 import { plain, UserError } from "../user-error.ts";
 import { openBar } from "./bar.ts";
 import { reasonOf, sayBroken } from "./broken.ts";
-import { chooseEngine } from "./engine.ts";
 import { type Judged, openJudged } from "./judged.ts";
 import { namesIn } from "./rules.ts";
 
@@ -50,7 +50,7 @@ export async function runEvaluation(options: EvalCommand, onNote: (line: string)
   checkPrecision(options);
   const bar = await openBar(!json);
   const note = (line: string) => bar.aside(() => onNote(line));
-  const engine = await chooseEngine(options);
+  const engine = await startEngine(options);
   const opened = await openModel(options);
   let judged: Judged | undefined;
   try {
@@ -88,7 +88,7 @@ function checkPrecision({ precision = "fp32", calibrate, engine, backend }: Eval
 async function rounded(
   { model, preprocess }: OpenedModel,
   { precision = "fp32", calibrate }: EvalCommand,
-  engine: Awaited<ReturnType<typeof chooseEngine>>,
+  engine: ChosenEngine,
   onNote: (line: string) => void,
 ): Promise<OpenedModel["model"] | Quantized> {
   if (precision === "fp32") return model;
@@ -111,7 +111,7 @@ async function judge(
   opened: OpenedModel,
   { split, classes }: Judged,
   options: EvalCommand,
-  engine: Awaited<ReturnType<typeof chooseEngine>>,
+  engine: ChosenEngine,
   onNote: (line: string) => void,
   onProgress: (done: number, of: number, what: string) => void,
 ): Promise<{ json: EvalRow; evaluation: Evaluation }> {

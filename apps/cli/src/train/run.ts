@@ -5,11 +5,11 @@ import { createSampleReader, pictureFile, type Split } from "@vitrail/data";
 import { assertNoRun, concludeRun, fit, openRun, recordRun } from "@vitrail/train";
 import { parse } from "yaml";
 import type { TrainCommand } from "../commands/train.ts";
+import { type ChosenEngine, startEngine } from "../engine-choice.ts";
 import { UserError } from "../user-error.ts";
 import { configJson } from "./config-json.ts";
 import { pickRecipe } from "./defaults.ts";
 import { earlierRun, environmentOf, only, stillAt } from "./earlier.ts";
-import { chooseEngine } from "./engine.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
 import { checkRecipe, type Recipe, readRecipe } from "./recipe.ts";
 import { createReporter } from "./report.ts";
@@ -32,8 +32,8 @@ export async function runTraining(options: TrainCommand, onNote: Note): Promise<
   const data = options.data ?? begun?.data;
   if (data === undefined) throw new UserError("expected pictures to learn from: --data DIR");
   // Another engine gives other bits: a run goes on with its own unless told otherwise.
-  const choice = options.engine || options.backend ? options : { ...options, ...begun?.choice };
-  const engine = await chooseEngine(choice);
+  const choice = options.engine || options.provider || options.backend ? options : { ...options, ...begun?.choice };
+  const engine = await startEngine(choice);
   // The weights that the run began with, from wherever it is gone on with.
   const kept = begun ? stillAt(begun, asked) : [];
   const sought = { ...asked, ...only(begun?.places ?? {}, kept) };
@@ -102,7 +102,7 @@ interface Parts {
   readonly pictures: Pictures;
   readonly session: Awaited<ReturnType<typeof openSession>>;
   readonly run: Awaited<ReturnType<typeof openRun>>;
-  readonly engine: Awaited<ReturnType<typeof chooseEngine>>;
+  readonly engine: ChosenEngine;
   readonly saveEvery: number | undefined;
   readonly reporter: Awaited<ReturnType<typeof createReporter>>;
 }

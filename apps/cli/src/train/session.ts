@@ -33,6 +33,7 @@ import {
   type RunOptions,
   sgd,
 } from "@vitrail/train";
+import type { ChosenEngine } from "../engine-choice.ts";
 import { userError } from "../open-model.ts";
 import { UserError } from "../user-error.ts";
 import type { Pictures } from "./pictures.ts";
@@ -89,7 +90,7 @@ export async function openSession(
   recipe: Resolved,
   trainee: Trainee,
   pictures: Pictures,
-  engine: Pick<FitOptions, "engine">,
+  engine: ChosenEngine,
   { onNote, onFeatures, offline }: SessionOptions,
 ): Promise<Session> {
   const { classes } = pictures;
@@ -362,7 +363,7 @@ async function openProbe(
   model: ImageModel,
   head: string,
   { train, validation, pictures, everyPicture }: ProbeParts,
-  engine: Pick<FitOptions, "engine">,
+  engine: ChosenEngine,
   onFeatures: OnFeatures,
 ) {
   const extractor: Extractor = {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { encodeSafetensors, readCheckpoint } from "@vitrail/checkpoint";
 import { RUN_FILES } from "@vitrail/train";
-import { chooseEngine } from "../../../cli/src/train/engine.ts";
+import { startEngine } from "../../../cli/src/engine-choice.ts";
 import { writeLog } from "../keep.ts";
 import { resultsOf, root } from "../places.ts";
 import { dataOf, openRecipe, runOf } from "../recipe-file.ts";
@@ -41,7 +41,7 @@ export async function ship(args: readonly string[]): Promise<number> {
   const heldOut = await openHeldOut(source.run, data);
   const work = mkdtempSync(join(tmpdir(), "vitrail-ship-"));
   try {
-    await chooseEngine({});
+    await startEngine({});
     const weights = join(source.run.folder, RUN_FILES.model);
     const model = readCheckpoint(readFileSync(weights), { name: weights });
     const half = encodeSafetensors(model.tensors, { dtype: "F16", metadata: { format: "pt" } });

@@ -90,6 +90,14 @@ describe("by name", () => {
     });
   });
 
+  test("a graphics processor's files that are not installed are not asked for", async () => {
+    await expect(reportOf({ provider: "cuda" })).rejects.toMatchObject({
+      code: "provider-missing",
+      message: "engine auto with provider cuda does not start: ort (cuda): its files are not installed",
+    });
+    expect(threads.started).toBe(0);
+  });
+
   test("the wasm build has no provider but cpu in Node", async () => {
     await expect(reportOf({ engine: "ort-web", provider: "cuda" })).rejects.toMatchObject({ code: "provider-missing" });
   });

@@ -84,23 +84,41 @@ interface Candidate {
   /** Of engine tfjs: "tfjs-node-gpu" where the backend is to be changed to that. */
   readonly provider: ProviderName | "tfjs-node-gpu" | undefined;
   /** Why it need not be tried. */
-  readonly absence?: string | undefined;
+  readonly absence?: JitError | undefined;
+}
+
+function absent(runtime: Runtime): JitError | undefined {
+  const why = absence(runtime);
+  return why === undefined ? undefined : new JitError("engine-not-installed", why);
+}
+
+/** Asking a runtime for a provider whose files are not there costs a line of its own on stderr. */
+function lacks(runtime: Runtime, provider: ProviderName): JitError | undefined {
+  const gpu = gpuProvider();
+  const why = runtime === "ort" && gpu?.name === provider ? gpu.absence : undefined;
+  return absent(runtime) ?? (why === undefined ? undefined : new JitError("provider-missing", why));
 }
 
 /** What to try, in order. */
 function candidates({ engine = "auto", provider = "auto" }: EngineOptions): readonly Candidate[] {
-  if (engine === "tfjs") return [{ engine, provider: undefined }];
+  if (engine === "tfjs") {
+    if (provider === "auto") return [{ engine, provider: undefined }];
+    throw new JitError(
+      "bad-input",
+      `provider ${provider} is one of engines ort and ort-web, found engine tfjs: leave one of the two out`,
+    );
+  }
   const runtimes = engine === "auto" ? autoEngines() : [engine];
   if (provider !== "auto") {
     // By name: the first runtime that could have it says whether it does.
     const [runtime = "ort-web"] = runtimes.filter((one) => absence(one) === undefined);
-    return [{ engine: runtime, provider, absence: absence(runtime) }];
+    return [{ engine: runtime, provider, absence: lacks(runtime, provider) }];
   }
-  const list: Candidate[] = runtimes.map((one) => ({ engine: one, provider: "cpu", absence: absence(one) }));
+  const list: Candidate[] = runtimes.map((one) => ({ engine: one, provider: "cpu", absence: absent(one) }));
   const gpu = gpuProvider();
   if (engine === "auto" && mayHaveNodeGpu()) list.unshift({ engine: "tfjs", provider: "tfjs-node-gpu" });
   if (gpu && runtimes[0] === "ort" && absence("ort") === undefined) {
-    list.unshift({ engine: "ort", provider: gpu.name, absence: gpu.absence });
+    list.unshift({ engine: "ort", provider: gpu.name, absence: lacks("ort", gpu.name) });
   }
   return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
@@ -219,13 +237,13 @@ const opens = (...args: Parameters<typeof open>): Promise<boolean> =>
 export async function openSession(graph: Graph, options: StreamOptions, state?: TrainingState): Promise<Opened> {
   const tried: EngineAttempt[] = [];
   const list = candidates(options);
-  const byName = options.engine !== undefined && options.engine !== "auto";
+  const byName = [options.engine, options.provider].some((name) => name !== undefined && name !== "auto");
   for (const { engine, provider, absence: missing } of list) {
     const name =
       provider === "tfjs-node-gpu" ? provider : provider && provider !== "cpu" ? `${engine} (${provider})` : engine;
     const reason = byName ? "asked for by name" : tried.length === 0 ? "the first choice" : "the first that works";
     try {
-      if (missing !== undefined) throw new JitError("engine-not-installed", missing);
+      if (missing !== undefined) throw missing;
       if (engine === "tfjs") {
         if (provider === "tfjs-node-gpu") await useBackend(provider);
         await endSpare();
