@@ -1,4 +1,5 @@
 import type { EngineName, EngineOptions, ProviderName } from "@vitrail/jit";
+import { type BackendName, useBackend } from "@vitrail/tensor";
 import { UserError } from "./user-error.ts";
 
 /** What computes, as asked on the command line. */
@@ -29,7 +30,6 @@ export function engineFor({ engine = "auto", provider = "auto", backend }: Engin
 /** Makes tfjs ready, which engine tfjs computes on and every model is built on, and gives the engine's settings. */
 export async function startEngine(choice: EngineChoice): Promise<ChosenEngine> {
   const chosen = engineFor(choice);
-  const { useBackend } = await import("@vitrail/tensor");
-  await useBackend((choice.backend ?? "auto") as "auto"); // says which names there are
+  await useBackend((choice.backend ?? "auto") as BackendName | "auto"); // says which names there are
   return chosen;
 }

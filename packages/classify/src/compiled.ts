@@ -16,8 +16,8 @@ export async function compiledRunner(
   choice: ChosenEngine & { readonly calibration: AsyncIterable<Float32Array> | undefined },
   startBackend: () => Promise<BackendReport>,
 ): Promise<Runner> {
-  const { engine, provider, precision, calibration } = choice;
-  const options = { input: [null, height, width, 3], engine, provider };
+  const { precision, calibration, ...asked } = choice;
+  const options = { input: [null, height, width, 3], ...asked };
   let target: Parameters<Jit["compile"]>[0] = model;
   let compiled: Compiled;
   try {
@@ -26,17 +26,17 @@ export async function compiledRunner(
   } catch (error) {
     const { code, message } = error as Error & { code?: string };
     // A model of the user's own may do what cannot be traced: as it is written it runs all the same.
-    const free = engine === "auto" && provider === "auto" && precision === "fp32";
+    const free = asked.engine === "auto" && asked.provider === "auto" && precision === "fp32";
     if (!free || !code?.startsWith("trace-")) throw error;
     const tried = [{ name: "ort", reason: message }];
     return eagerRunner(model, [height, width], await startBackend(), { reason: "the model cannot be traced", tried });
   }
-  const { engine: name, provider: runs, reason, tried } = compiled.report;
+  const { engine: name, provider, reason, tried } = compiled.report;
   return {
-    engine: { name, provider: runs, reason, tried },
+    engine: { name, provider, reason, tried },
     backend: name === "tfjs" ? await startBackend() : undefined,
     ...inStreams(compiled, weightBytes(model, precision), (streams) =>
-      jit.compile(target, { ...options, engine: name, provider: runs, streams }),
+      jit.compile(target, { ...options, engine: name, provider, streams }),
     ),
   };
 }

@@ -4,7 +4,7 @@
  * operand by its two reorders, into blocks of channels and out of them, takes less and runs on all threads (its Transpose has one).
  */
 import { transpose } from "../build.ts";
-import type { Node, readersOf, Value } from "../ir.ts";
+import type { Node, Value } from "../ir.ts";
 import type { Forms } from "./blocked-forms.ts";
 
 /** With fewer rows both ways take the same time (docs/decisions/0010). */
@@ -14,7 +14,11 @@ const isTurned = ({ op, domain, inputs, attrs }: Node): boolean =>
   op === "Gemm" && domain === "" && inputs.length === 2 && attrs.transA === 1 && attrs.transB !== 1;
 
 /** C, or undefined where the product is another one or has no whole blocks. */
-export function turnedProduct(forms: Forms, node: Node, readers: ReturnType<typeof readersOf>): Value | undefined {
+export function turnedProduct(
+  forms: Forms,
+  node: Node,
+  readers: ReadonlyMap<Value, readonly Node[]>,
+): Value | undefined {
   if (!isTurned(node)) return undefined;
   const [a, b] = node.inputs as [Value, Value];
   const [T, M] = a.shape as [number, number];

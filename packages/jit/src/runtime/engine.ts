@@ -12,7 +12,7 @@ import type { StepPhases } from "../step-phases.ts";
 import { blockSize } from "./block-size.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
-import type { Runtime } from "./thread.ts";
+import type { GpuProvider, Runtime } from "./thread.ts";
 
 /** `ort`: onnxruntime-node; `ort-web`: onnxruntime-web's wasm build; `tfjs`: eager, as the function is written. */
 export type EngineName = "ort" | "ort-web" | "tfjs";
@@ -87,16 +87,13 @@ interface Candidate {
   readonly absence?: JitError | undefined;
 }
 
-function absent(runtime: Runtime): JitError | undefined {
-  const why = absence(runtime);
-  return why === undefined ? undefined : new JitError("engine-not-installed", why);
-}
-
-/** Asking a runtime for a provider whose files are not there costs a line of its own on stderr. */
-function lacks(runtime: Runtime, provider: ProviderName): JitError | undefined {
-  const gpu = gpuProvider();
-  const why = runtime === "ort" && gpu?.name === provider ? gpu.absence : undefined;
-  return absent(runtime) ?? (why === undefined ? undefined : new JitError("provider-missing", why));
+/** A runtime on a provider. Asking it for one whose files are not there would cost a line of its own on stderr. */
+function candidate(engine: Runtime, provider: ProviderName, gpu: GpuProvider | undefined): Candidate {
+  const uninstalled = absence(engine);
+  if (uninstalled !== undefined)
+    return { engine, provider, absence: new JitError("engine-not-installed", uninstalled) };
+  const lacking = engine === "ort" && gpu?.name === provider ? gpu.absence : undefined;
+  return { engine, provider, absence: lacking === undefined ? undefined : new JitError("provider-missing", lacking) };
 }
 
 /** What to try, in order. */
@@ -109,16 +106,16 @@ function candidates({ engine = "auto", provider = "auto" }: EngineOptions): read
     );
   }
   const runtimes = engine === "auto" ? autoEngines() : [engine];
+  const gpu = gpuProvider();
   if (provider !== "auto") {
     // By name: the first runtime that could have it says whether it does.
     const [runtime = "ort-web"] = runtimes.filter((one) => absence(one) === undefined);
-    return [{ engine: runtime, provider, absence: lacks(runtime, provider) }];
+    return [candidate(runtime, provider, gpu)];
   }
-  const list: Candidate[] = runtimes.map((one) => ({ engine: one, provider: "cpu", absence: absent(one) }));
-  const gpu = gpuProvider();
+  const list: Candidate[] = runtimes.map((one) => candidate(one, "cpu", gpu));
   if (engine === "auto" && mayHaveNodeGpu()) list.unshift({ engine: "tfjs", provider: "tfjs-node-gpu" });
   if (gpu && runtimes[0] === "ort" && absence("ort") === undefined) {
-    list.unshift({ engine: "ort", provider: gpu.name, absence: lacks("ort", gpu.name) });
+    list.unshift(candidate("ort", gpu.name, gpu));
   }
   return engine === "auto" ? [...list, { engine: "tfjs", provider: undefined }] : list;
 }
