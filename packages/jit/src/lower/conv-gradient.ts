@@ -7,6 +7,7 @@ import {
   concat,
   gemm,
   matMul,
+  mul,
   pad,
   reduce,
   reshape,
@@ -152,22 +153,46 @@ function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   return transpose(g, flat, [0, 3, 1, 2]);
 }
 
+/** Rows above a map and columns before it, all of zeros. */
+type Before = readonly [top: number, left: number];
+
+/** [N, h, w, C] as [C N, h w]: between the axes that were turned, so that they are turned once and not behind each move (passes/layout.ts). */
+function planesOf(g: Graph, v: Value): Value {
+  const [N, h, w, C] = v.shape as [number, number, number, number];
+  return reshape(g, swapFirst(g, toNchw(g, v)), [C * N, h * w]);
+}
+
+/**
+ * Planes [P, h w], each moved by so many pixels of its one line, zero where nothing comes to lie: runs are long. Where one side of an
+ * axis is cut, ONNX Runtime pads row by row of the last one (docs/decisions/0010).
+ */
+function along(g: Graph, planes: Value, by: number): Value {
+  const size = planes.shape[1] as number;
+  return Math.abs(by) < size ? pad(g, planes, [0, by, 0, -by], 0) : mul(g, planes, g.scalar(0));
+}
+
+/** Planes [P, h w] without the columns that would come to lie in the next row or the one before where lines move by `columns`. */
+function unwrapped(g: Graph, planes: Value, w: number, columns: number): Value {
+  if (columns === 0) return planes;
+  const stays = (q: number) => q + columns >= 0 && q + columns < w;
+  const size = planes.shape[1] as number;
+  const kept = Float32Array.from({ length: size }, (_, at) => (stays(at % w) ? 1 : 0));
+  return mul(g, planes, g.constant(kept, [size], "float32"));
+}
+
 /**
  * Filters that leave a map its size: the map moved once for each of the filter's columns, the slope once for each of its rows, instead
  * of a window for each tap. What moves values has one thread, and the others wait to read what it wrote. [K, C, kh, kw]
  *
  *   dW[k, c, i, j] = Σ over n, r, q of dy[n, k, r - i + top, q] x[n, c, r, q + j - left]
  */
-function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: readonly number[]): Value {
+function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: Before): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
   const { filterHeight: kh, filterWidth: kw } = info;
-  // As [C N, h, w]: between the axes that were turned, so that they are turned once and not behind each move (passes/layout.ts).
-  const planes = (v: Value): Value => reshape(g, swapFirst(g, toNchw(g, v)), [(v.shape[3] as number) * N, h, w]);
-  const shift = (v: Value, rows: number, columns: number): Value =>
-    reshape(g, pad(g, v, [0, rows, columns, 0, -rows, -columns], 0), [(v.shape[0] as number) / N, N * h * w]);
-  const [maps, slopes] = [planes(source), planes(dy)];
-  const columns = Array.from({ length: kw }, (_, j) => shift(maps, 0, (left as number) - j));
-  const rows = Array.from({ length: kh }, (_, i) => shift(slopes, i - (top as number), 0));
+  const matrix = (v: Value): Value => reshape(g, v, [(v.shape[0] as number) / N, N * h * w]);
+  const [maps, slopes] = [planesOf(g, source), planesOf(g, dy)];
+  const columns = Array.from({ length: kw }, (_, j) => matrix(along(g, unwrapped(g, maps, w, left - j), left - j)));
+  const rows = Array.from({ length: kh }, (_, i) => matrix(along(g, slopes, (i - top) * w)));
   if (K > JOINED_CHANNELS) {
     const parts = taps(info, (i, j) => gemm(g, rows[i] as Value, columns[j] as Value, false, true));
     return besideEachOther(g, parts, info);
@@ -179,33 +204,45 @@ function moved(g: Graph, source: Value, dy: Value, info: ConvInfo, [top, left]: 
   return transpose(g, concat(g, parts, 3), [0, 2, 1, 3]);
 }
 
-/** All other filters: windows cut from maps that lie channel by channel. [K, C, kh, kw] */
+/** All other filters. [K, C, kh, kw] */
 function plain(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
   const { filterHeight: kh, filterWidth: kw } = info;
-  const { top, left, bottom, right } = info.padInfo;
+  const { top, left } = info.padInfo;
   const joins = C < CHANNELS_PER_TAP || h * w < PIXELS_PER_TAP;
   const { source, around } = beforePad(x, 0);
-  if (!joins && sameShape(source.shape.slice(1, 3), [h, w])) {
-    return moved(g, source, dy, info, [around[0] + top, around[1] + left]);
-  }
-  const padded = pad(g, swapFirst(g, toNchw(g, x)), [0, 0, top, left, 0, 0, bottom, right], 0);
+  const before: Before = [around[0] + top, around[1] + left];
+  const keepsSize = sameShape(source.shape.slice(1, 3), [h, w]);
+  if (!joins && keepsSize) return moved(g, source, dy, info, before);
+  const seen = keepsSize ? movedTaps(g, source, info, before) : cutTaps(g, x, info);
   const slopes = reshape(g, swapFirst(g, toNchw(g, dy)), [K, N * h * w]);
-  const seen = taps(info, (i, j) => {
-    const { begin, end, step } = tapRange(info, i, j);
-    return slice(g, padded, [0, 0, ...begin], [C, N, ...end], [1, 1, ...step]);
-  });
   if (joins) {
     // A channel's taps lie side by side, so that the product is the filter as it is kept.
-    const joined = concat(
-      g,
-      seen.map((part) => reshape(g, part, [C, 1, N * h * w])),
-      1,
-    );
-    return reshape(g, gemm(g, slopes, reshape(g, joined, [C * kh * kw, N * h * w]), false, true), [K, C, kh, kw]);
+    const apart = seen.map((part) => reshape(g, part, [C, 1, N * h * w]));
+    const joined = reshape(g, concat(g, apart, 1), [C * kh * kw, N * h * w]);
+    return reshape(g, gemm(g, slopes, joined, false, true), [K, C, kh, kw]);
   }
   const parts = seen.map((part) => gemm(g, slopes, reshape(g, part, [C, N * h * w]), false, true));
   return besideEachOther(g, parts, info);
+}
+
+/** What each tap sees of a map that keeps its size: the map, moved. */
+function movedTaps(g: Graph, source: Value, info: ConvInfo, [top, left]: Before): Value[] {
+  const { outWidth: w, filterWidth: kw } = info;
+  const maps = planesOf(g, source);
+  const columns = Array.from({ length: kw }, (_, j) => unwrapped(g, maps, w, left - j));
+  return taps(info, (i, j) => along(g, columns[j] as Value, (top - i) * w + left - j));
+}
+
+/** What each tap sees, cut from maps that lie channel by channel. */
+function cutTaps(g: Graph, x: Value, info: ConvInfo): Value[] {
+  const { batchSize: N, inChannels: C } = info;
+  const { top, left, bottom, right } = info.padInfo;
+  const padded = pad(g, swapFirst(g, toNchw(g, x)), [0, 0, top, left, 0, 0, bottom, right], 0);
+  return taps(info, (i, j) => {
+    const { begin, end, step } = tapRange(info, i, j);
+    return slice(g, padded, [0, 0, ...begin], [C, N, ...end], [1, 1, ...step]);
+  });
 }
 
 /** The gradient for the filter, [kh, kw, C, K]. */

@@ -17,7 +17,7 @@ import { fuseLayerNorm, fuseLayerNormTraining } from "./layer-norm.ts";
 import { assignLayouts } from "./layout.ts";
 import { dropUnusedPositions, foldPadding } from "./padding.ts";
 import { scaleProducts } from "./product-scale.ts";
-import { maskByResult } from "./relu-mask.ts";
+import { maskBeforeUnpooling, maskByResult } from "./relu-mask.ts";
 import { simplify } from "./simplify.ts";
 import { dropTrailingOnes } from "./trailing-ones.ts";
 
@@ -45,6 +45,7 @@ export function optimise(graph: Graph, { contrib, training = false }: OptimiseOp
   if (training) {
     gatherFactors(graph);
     maskByResult(graph);
+    maskBeforeUnpooling(graph);
     shortenSoftmaxGradient(graph);
     shareNormalCdf(graph);
     fuseLayerNormTraining(graph);

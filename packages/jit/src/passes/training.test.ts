@@ -1,4 +1,5 @@
 /** Passes for graphs with gradients: what they find, and that the graph computes the same as before. */
+import { maxPool } from "@vitrail/layers";
 import {
   add,
   batchNormTraining,
@@ -15,6 +16,7 @@ import {
   sub,
   sum,
   type Tensor,
+  type Tensor4D,
   transpose,
   useBackend,
   valueAndGrads,
@@ -186,6 +188,22 @@ test("a ReLU's gradient looks at its result, whose operand need not be kept", as
   );
   const mask = graph.nodes.find(({ op }) => op === "HardSigmoid");
   expect(mask?.inputs[0]?.producer?.op).toBe("Relu");
+});
+
+test("behind a pool of maxima a ReLU's mask is on the pooled map", async () => {
+  const pooled = (map: Tensor) => maxPool(relu(map) as Tensor4D, { kernel: 3, stride: 2, padding: 1 });
+  const f = (x: Tensor, dy: Tensor) =>
+    grads(pooled as never)([transpose(x, [0, 2, 3, 1])], transpose(dy, [0, 2, 3, 1]))[0] as Tensor;
+  const graph = await same(
+    f,
+    [
+      [2, 3, 7, 8],
+      [2, 3, 4, 4],
+    ],
+    training,
+  );
+  const masks = graph.nodes.filter(({ op }) => op === "HardSigmoid");
+  expect(masks.map(({ outputs }) => outputs[0]?.shape)).toEqual([[2, 3, 4, 4]]);
 });
 
 test("arithmetic of a 1 x 1 filter with a number happens on a view without the ones", async () => {
