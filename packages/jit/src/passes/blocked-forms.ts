@@ -90,6 +90,12 @@ export function reorderOutput(g: Graph, x: Value): Value {
   return g.add("ReorderOutput", [x], { channels: x.shape[1] as number }, x.shape, x.dtype, BLOCKED_DOMAIN);
 }
 
+/** [N, C, H, W] in blocks as plain [N, H, W, C]. */
+export function channelsLast(g: Graph, x: Value): Value {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  return g.add("ReorderOutput", [x], { channels: C, channels_last: 1 }, [N, H, W, C], x.dtype, BLOCKED_DOMAIN);
+}
+
 /**
  * Some taps of [n, b, taps, b] as [n, their number, b, b]. A gather, since that moves runs of b values on all threads; a transpose, on
  * one, takes about twice as long.

@@ -8,6 +8,7 @@
 import { add, binary, mul, reduce, reshape, unary } from "../build.ts";
 import { type Attrs, type Graph, type Node, sameShape, sizeOf, type Value } from "../ir.ts";
 import { BLOCKED_DOMAIN, type Forms } from "./blocked-forms.ts";
+import { type Reach, tapOf } from "./blocked-taps.ts";
 
 /** Ops of one operand or two, float32 all, whose result at a position depends on that position only. */
 const pointwise = [
@@ -22,6 +23,7 @@ export function throughBlocks(forms: Forms, node: Node): boolean {
   const [y] = node.outputs as [Value];
   if (node.op === "BatchNormalization") return normalise(forms, node);
   if (node.op === "ReduceSum" || node.op === "ReduceMean") return reduced(forms, node, map);
+  if (node.op === "Slice") return strided(forms, node, map);
   if (!pointwise.some((ops) => ops.includes(node.op)) || !sameShape(map.shape, y.shape)) return false;
   const made = joined(forms, node) ?? affine(forms, node, map) ?? elementwise(forms, node, map);
   if (made) forms.setBlocked(y, made);
@@ -38,7 +40,7 @@ function depthwise(g: Graph, x: Value, a: Value, b: Value | undefined): Value {
 
 const ones = (g: Graph, count: number): Value => g.constant(new Float32Array(count).fill(1), [count], "float32");
 
-/** The pool adds one value after the other: up to so many, it is as exact as other sums. */
+/** The kernels of pools and of depthwise convolutions add one value after the other: up to so many, it is as exact as other sums. */
 const PIXELS_AT_ONCE = 256;
 
 /** The mean of each channel over pixels, [N, C]; of a large map by its rows, else 112² equal values have a mean 1e-4 beside theirs. */
@@ -51,6 +53,22 @@ function meanOfPixels({ out: g, block: b }: Forms, x: Value): Value {
   if (H * W <= PIXELS_AT_ONCE) return reshape(g, pool(x), [N, C]);
   const rows = pool(reshape(g, x, [(N * C * H) / b, b, 1, W]));
   return reshape(g, reduce(g, "ReduceMean", reshape(g, rows, [(N * C) / b, H, b]), [1], false), [N, C]);
+}
+
+/**
+ * The sum over pixels of x y for each channel, [N, C]: a depthwise convolution whose filter is the other map, so that no product of
+ * maps is written and read again. Over a large map row by row, as its mean.
+ */
+function sumOfProducts({ out: g, block: b }: Forms, x: Value, y: Value): Value {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const byRows = H * W > PIXELS_AT_ONCE;
+  const groups = byRows ? N * C * H : N * C;
+  const kernel = byRows ? [1, W] : [H, W];
+  const attrs = { kernel_shape: kernel, strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: groups };
+  const operands = [reshape(g, x, [1, groups, ...kernel]), reshape(g, y, [groups, 1, ...kernel])];
+  const sums = g.add("Conv", operands, attrs, [1, groups, 1, 1], x.dtype, BLOCKED_DOMAIN);
+  if (!byRows) return reshape(g, sums, [N, C]);
+  return reshape(g, reduce(g, "ReduceSum", reshape(g, sums, [(N * C) / b, H, b]), [1], false), [N, C]);
 }
 
 /** The convolution of `v` in blocks, where only the node that asks reads it: it can take over what that node does. */
@@ -119,10 +137,33 @@ function reduced(forms: Forms, { op, attrs, outputs }: Node, map: Value): boolea
   const axes = attrs.axes as readonly number[];
   const overImages = sameShape(axes, [0, 2, 3]);
   if (!overImages && !sameShape(axes, [2, 3])) return false;
-  const means = meanOfPixels(forms, forms.blocked(map));
-  const result = overImages ? reduce(g, op, means, [0], false) : means;
-  forms.setPlain(y, reshape(g, op === "ReduceSum" ? mul(g, result, g.scalar(H * W)) : result, y.shape));
+  const factors = productOfMaps(forms, map);
+  const found = factors ? sumOfProducts(forms, ...factors) : meanOfPixels(forms, forms.blocked(map));
+  const result = overImages ? reduce(g, op, found, [0], false) : found;
+  const scale = (op === "ReduceSum" ? H * W : 1) / (factors ? H * W : 1);
+  forms.setPlain(y, reshape(g, scale === 1 ? result : mul(g, result, g.scalar(scale)), y.shape));
   return true;
+}
+
+/** Rows and columns that lie a stride apart. */
+function strided(forms: Forms, { attrs, outputs }: Node, map: Value): boolean {
+  const [y] = outputs as [Value];
+  const [axes, starts, steps] = [attrs.axes, attrs.starts, attrs.steps] as [number[], number[], number[]];
+  const spatial = axes.every((axis, i) => axis >= 2 && (starts[i] as number) >= 0 && (steps[i] as number) > 0);
+  if (!spatial || steps.every((step) => step === 1)) return false;
+  const reach = (axis: number): Reach => {
+    const i = axes.indexOf(axis);
+    return { offset: starts[i] ?? 0, stride: steps[i] ?? 1, size: y.shape[axis] as number };
+  };
+  forms.setBlocked(y, tapOf(forms.out, forms.blocked(map), reach(2), reach(3), forms.block));
+  return true;
+}
+
+/** The maps whose product `map` is, if nothing but the node that asks reads it. */
+function productOfMaps(forms: Forms, map: Value): [Value, Value] | undefined {
+  const made = forms.uses(map) === 1 ? forms.blocked(map).producer : undefined;
+  const [a, b] = made?.op === "Mul" ? (made.inputs as [Value, Value]) : [];
+  return a && b && sameShape(a.shape, b.shape) ? [a, b] : undefined;
 }
 
 /** Normalisation by the batch's own statistics, which it gives too, or by constants that do nothing (passes/affine.ts). */
@@ -140,7 +181,9 @@ function normalise(forms: Forms, { inputs, attrs, outputs }: Node): boolean {
   if (!meanNow || !varianceNow || attrs.momentum !== 0) return false;
   const middle = reduce(g, "ReduceMean", meanOfPixels(forms, x), [0], false);
   const centred = depthwise(g, x, ones(g, map.shape[1] as number), unary(g, "Neg", middle));
-  const spread = reduce(g, "ReduceMean", meanOfPixels(forms, binary(g, "Mul", centred, centred)), [0], false);
+  const [N, , H, W] = map.shape as [number, number, number, number];
+  const squares = reduce(g, "ReduceSum", sumOfProducts(forms, centred, centred), [0], false);
+  const spread = mul(g, squares, g.scalar(1 / (N * H * W)));
   const deviation = unary(g, "Sqrt", add(g, spread, g.scalar(attrs.epsilon as number)));
   forms.setBlocked(y, depthwise(g, centred, binary(g, "Div", a, deviation), b));
   forms.setCentred(map, meanNow, centred);

@@ -108,14 +108,17 @@ describe(`blocked convolutions${without}`, () => {
   const many = Math.max(b, 16); // with fewer channels a stride's gradient is a stem's, which is not blocked
   test.skipIf(block === 1).each([
     ["3 x 3", [3, 9, 7, b], [3, 3, b, twice], 1, "same", 2],
-    ["3 x 3 with a stride, odd sizes", [2, 9, 11, twice], [3, 3, twice, b], 2, "same", 5],
+    // The filter's gradient has a depthwise one for each tap, where the map is not only moved.
+    ["3 x 3 with a stride, odd sizes", [2, 9, 11, twice], [3, 3, twice, b], 2, "same", 14],
+    ["3 x 3 with a stride, even sizes, padded by hand", [2, 8, 6, twice], [3, 3, twice, b], 2, "hand", 14],
     ["a window larger than the map", [1, 3, 2, b], [5, 5, b, b], 1, "same", 2],
-    ["no padding, one side only", [2, 5, 8, b], [1, 3, b, b], 1, "valid", 2],
+    ["no padding, one side only", [2, 5, 8, b], [1, 3, b, b], 1, "valid", 5],
     ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 2],
     ["an image's three channels", [2, 16, 15, 3], [7, 7, 3, b], 2, "same", 1],
     ["fewer channels than a block", [2, 6, 6, b / 2], [3, 3, b / 2, b], 1, "same", 1],
-    ["a large window and stride", [2, 13, 11, b], [5, 4, b, twice], 3, "valid", 10],
-    ["a window smaller than its stride", [2, 9, 9, b], [2, 2, b, b], 3, "valid", 1],
+    ["a large window and stride", [2, 13, 11, many], [5, 4, many, twice], 3, "valid", 30],
+    ["a window smaller than its stride", [2, 9, 9, many], [2, 2, many, b], 3, "valid", 5],
+    ["windows far beyond the map", [1, 2, 3, twice], [7, 5, twice, b], 2, "same", 40],
     // Whole blocks of images: the filter's gradient is a convolution for each of its rows.
     ["blocks of images", [b, 9, 7, b], [3, 3, b, b], 1, "same", 3],
     ["blocks of images, padded by hand", [b, 6, 8, twice], [3, 3, twice, b], 1, "hand", 3],
@@ -178,6 +181,38 @@ describe(`blocked convolutions${without}`, () => {
     expect(Math.abs(middle / value - 1)).toBeLessThan(2e-6);
     expect(Math.abs(total / (value * 112 * 112) - 1)).toBeLessThan(2e-6);
     expect(opsOf(graph)).toContain("GlobalAveragePool");
+  });
+
+  test.skipIf(block === 1)("a stride's map is thinned in blocks", async () => {
+    const f = (...tensors: Tensor[]) => {
+      const loss = (w: Tensor4D, v: Tensor4D) => conv2d(conv2d(tensors[0] as Tensor4D, w, 1, "same"), v, 2, "valid");
+      return { dv: grads(loss as never)([tensors[1], tensors[2]] as Tensor[], tensors[3] as Tensor)[1] as Tensor };
+    };
+    const made = await sameInBlocks(traceTraining(f as never, [[2, 9, 6, b], kernel, [1, 1, b, b], [2, 5, 3, b]]));
+    expect(opsOf(made)).not.toContain("Slice");
+  });
+
+  test.skipIf(block === 1).each([
+    ["a small map", 16],
+    ["a large one, row by row,", 17],
+  ])("sums over %s of products are a convolution of one map with the other", async (_, side) => {
+    const f = (...tensors: Tensor[]) => {
+      const [x, w, v] = tensors as [Tensor4D, Tensor4D, Tensor4D];
+      const [y, z] = [conv2d(x, w, 1, "same"), conv2d(x, v, 1, "same")];
+      const read = mul(y, sigmoid(z));
+      return {
+        squares: mean(mul(y, y), [0, 1, 2]),
+        products: sum(mul(y, z), [0, 1, 2]),
+        each: sum(mul(sub(y, 0.1), z), [1, 2]),
+        means: mean(mul(z, z), [1, 2]),
+        read,
+        sums: sum(read, [0, 1, 2]),
+        rows: sum(mul(y, mean(z, [1, 2], true)), [1, 2]),
+      };
+    };
+    const made = await sameInBlocks(traceTraining(f as never, [[2, side, 8 + side, b], kernel, kernel]));
+    const dots = blockedNodes(made, "Conv").filter(({ attrs }) => (attrs.group as number) > b);
+    expect(dots).toHaveLength(4);
   });
 
   test.skipIf(block === 1)("factors, terms and sums of channels, and operands that blocks do not change", async () => {

@@ -10,6 +10,7 @@ import { reshape } from "../build.ts";
 import { type Graph, type Node, readersOf, type Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
+import { filterProducts } from "./blocked-filter-products.ts";
 import { BLOCKED_DOMAIN, Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
 import { throughBlocks } from "./blocked-maps.ts";
@@ -28,7 +29,8 @@ export function blockConvolutions(source: Graph, block: number): Graph {
     const { op, attrs, domain, outputs } = node;
     if (isFilterGradient(node)) {
       const plain = forms.plain(node.inputs[2] as Value);
-      forms.setPlain(outputs[0] as Value, (block > 1 && filterGradient(forms, node)) || plain);
+      const inBlocks = block > 1 ? (filterGradient(forms, node) ?? filterProducts(forms, node)) : undefined;
+      forms.setPlain(outputs[0] as Value, inBlocks ?? plain);
       continue;
     }
     if (block > 1 && isBlockable(forms, node)) {

@@ -1,0 +1,45 @@
+import type { Graph, Value } from "../ir.ts";
+import { BLOCKED_DOMAIN } from "./blocked-forms.ts";
+
+/** Along rows or columns of a map: position q of `size` sees the map's `stride` q + `offset`, and zero where that lies outside. */
+export interface Reach {
+  readonly offset: number;
+  readonly stride: number;
+  readonly size: number;
+}
+
+/**
+ * What one tap of a window sees of a map [N, C, H, W] in blocks: [N, C, rows.size, columns.size] in blocks. A depthwise convolution
+ * whose filter is one at the tap and zero elsewhere, which cuts, pads and strides in one pass on all threads; Slice and Pad have one
+ * thread, and with a stride go value by value.
+ */
+export function tapOf(g: Graph, x: Value, rows: Reach, columns: Reach, block: number): Value {
+  const [N, C, H, W] = x.shape as [number, number, number, number];
+  const sides = [sideOf(rows, H), sideOf(columns, W)] as const;
+  if (sides.every(({ same }) => same)) return x;
+  const [kh, kw] = sides.map(({ kernel }) => kernel) as [number, number];
+  const [i, j] = sides.map(({ hot }) => hot) as [number, number];
+  const filter = new Float32Array(C * kh * kw); // [C / b, 1, kh, kw, b]
+  for (let c = 0; c < C / block; c++) {
+    const at = ((c * kh + i) * kw + j) * block;
+    filter.fill(1, at, at + block);
+  }
+  const attrs = {
+    kernel_shape: [kh, kw],
+    strides: [rows.stride, columns.stride],
+    dilations: [1, 1],
+    pads: [...sides.map(({ before }) => before), ...sides.map(({ after }) => after)],
+    group: C,
+  };
+  const inputs = [x, g.constant(filter, [C, 1, kh, kw], "float32")];
+  return g.add("Conv", inputs, attrs, [N, C, rows.size, columns.size], x.dtype, BLOCKED_DOMAIN);
+}
+
+/** The shortest filter and the padding that reach so, over a map of `length`. */
+function sideOf({ offset, stride, size }: Reach, length: number) {
+  const before = Math.max(0, -offset);
+  const hot = Math.max(0, offset);
+  const kernel = Math.max(hot + 1, length + before - size * stride + 1); // longer than to the tap where that ends the map early
+  const after = Math.max(0, (size - 1) * stride + kernel - length - before);
+  return { before, hot, kernel, after, same: offset === 0 && stride === 1 && size === length };
+}
