@@ -1,6 +1,8 @@
 import {
   add,
+  conv2d,
   div,
+  grads,
   greater,
   minimum,
   mul,
@@ -10,14 +12,17 @@ import {
   sub,
   sum,
   type Tensor,
+  type Tensor4D,
+  transpose,
   useBackend,
   where,
 } from "@vitrail/tensor";
 import { beforeAll, expect, test } from "vitest";
-import type { Port } from "./ir.ts";
+import type { Graph, Port } from "./ir.ts";
+import { blockConvolutions } from "./passes/blocked.ts";
 import { optimise } from "./passes/index.ts";
-import { splitStep } from "./step-phases.ts";
-import { opsOf } from "./testing.ts";
+import { choose, splitStep } from "./step-phases.ts";
+import { opsOf, runGraph, type Values } from "./testing.ts";
 import { type TraceResult, trace } from "./trace.ts";
 
 beforeAll(async () => {
@@ -77,4 +82,37 @@ test("state is overwritten only where everyone has read it before", () => {
   // A choice may write before it has read both.
   const choice = halves((g, { p }) => ({ "next.p": where(greater(g, 0), g, p) }));
   expect(choice.inPlace).toEqual([]);
+});
+
+test("a filter's gradient crosses before its view, which the update has", async () => {
+  const shapes = { x: [2, 5, 5, 4], w: [4, 4, 3, 3], dy: [2, 5, 5, 4] };
+  const step = (...[clip, x, w, dy]: Tensor[]): TraceResult => {
+    const f = (v: Tensor) => conv2d(x as Tensor4D, transpose(v, [2, 3, 1, 0]) as Tensor4D, 1, "same");
+    const [g] = grads(f as never)([w] as Tensor[], dy) as [Tensor];
+    return { gradNorm: sqrt(sum(square(g))), "next.w": sub(w as Tensor, mul(g, clip as Tensor)) };
+  };
+  const inputs = Object.entries(shapes).map(([name, shape]) => ({ name, shape }));
+  const graph = trace(step, [{ name: "clip", shape: [] }, ...inputs], { choices: true });
+  optimise(graph, { contrib: true, training: true });
+  const phases = splitStep(graph, "clip", { w: "next.w" });
+  const chosen = choose(phases, 1);
+
+  const crossing = ({ inputs: ports }: { readonly inputs: readonly Port[] }) =>
+    ports.find(({ name }) => name === "crossing.0")?.value.shape;
+  expect(crossing(phases.update)).toEqual([4, 4, 3, 3]);
+  expect(crossing(chosen.update)).toEqual([4, 36]);
+  expect(chosen.gradient.outputs.find(({ name }) => name === "crossing.0")?.value.producer?.op).toBe("Gemm");
+
+  const given = Object.entries<number[]>({ clip: [], ...shapes }).map(([name, dims], i): [string, Values] => {
+    const size = dims.reduce((n, d) => n * d, 1);
+    return [name, { dims, data: Float32Array.from({ length: size }, (_, k) => Math.sin(k + i + 1)) }];
+  });
+  const run = async (first: Graph, second: Graph) => {
+    const of = (half: Graph, all: Readonly<Record<string, Values>>) =>
+      runGraph(half, Object.fromEntries(half.inputs.map(({ name }) => [name, all[name] as Values])));
+    const found = await of(first, Object.fromEntries(given));
+    return of(second, { ...Object.fromEntries(given), ...found });
+  };
+  const expected = await run(blockConvolutions(phases.gradient, 1), phases.update);
+  expect(await run(chosen.gradient, chosen.update)).toEqual(expected);
 });

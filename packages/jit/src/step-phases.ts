@@ -3,7 +3,10 @@
  * the session looks whether the gradients are finite; after that nobody reads the old state but the update itself, whose new
  * values may be written over the old ones: a copy of all parameters and slots less than with one graph.
  */
+import { reshape } from "./build.ts";
 import { Graph, type Node, type Port, readersOf, sameShape, type Value } from "./ir.ts";
+import { blockConvolutions } from "./passes/blocked.ts";
+import { removeDeadCode } from "./passes/dead-code.ts";
 
 export interface StepPhases {
   readonly gradient: Graph;
@@ -11,6 +14,9 @@ export interface StepPhases {
   /** State inputs whose next value may be written where they lie. */
   readonly inPlace: readonly string[];
 }
+
+/** How names begin of what one half hands to the other and nobody else sees (session.js). */
+const CROSSING = "crossing.";
 
 /**
  * Cuts the graph where the input `gate` comes in (the clip bound): outputs that depend on it are the update's.
@@ -30,7 +36,7 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
     if (!v || !node || late.has(node)) return;
     if (early.has(node) && !isCheap(node)) {
       const known = first.find(({ value }) => value === v);
-      if (!crossing.has(v)) crossing.set(v, known ?? { name: `crossing.${crossing.size}`, value: v });
+      if (!crossing.has(v)) crossing.set(v, known ?? { name: `${CROSSING}${crossing.size}`, value: v });
       return;
     }
     late.add(node);
@@ -43,6 +49,40 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
   const gradient = part(graph, early, [...first, ...shown], []);
   const update = part(graph, late, last, ports);
   return { gradient, update, inPlace: overwritable(update, carry) };
+}
+
+/**
+ * The halves with their choices made, for blocks of `block` channels (passes/blocked.ts). A gradient whose choice ends in a view crosses before
+ * that, and the update has the view: as a graph's output it would be a copy, on one thread. `phases` stays as it is.
+ */
+export function choose({ gradient, update, inPlace }: StepPhases, block: number): StepPhases {
+  const early = blockConvolutions(gradient, block);
+  const late = new Graph();
+  const now = new Map<Value, Value>();
+  const given = new Set(early.outputs.map(({ value }) => value));
+  early.outputs = early.outputs.map((port) => {
+    const source = beforeViews(port.value);
+    const read = update.inputs.find(({ name }) => name === port.name);
+    if (!read || !port.name.startsWith(CROSSING) || !source.producer || given.has(source)) return port;
+    given.add(source);
+    now.set(read.value, reshape(late, late.input(port.name, source.shape, source.dtype), read.value.shape));
+    return { name: port.name, value: source };
+  });
+  removeDeadCode(early);
+  late.inputs.push(...update.inputs.filter(({ value }) => !now.has(value)));
+  for (const { op, inputs, attrs, outputs, domain } of update.nodes) {
+    const operands = inputs.map((v) => v && (now.get(v) ?? v));
+    const made = late.addMany(op, operands, attrs, outputs, domain);
+    for (const [i, v] of outputs.entries()) now.set(v, made[i] as Value);
+  }
+  late.outputs = update.outputs.map(({ name, value }) => ({ name, value: now.get(value) ?? value }));
+  return { gradient: early, update: late, inPlace };
+}
+
+/** What `v` is a view of. */
+function beforeViews(v: Value): Value {
+  const node = v.producer;
+  return node?.op === "Reshape" ? beforeViews(node.inputs[0] as Value) : v;
 }
 
 /** Cheaper to do again than to keep: views, squares (of each gradient, for the norm of all), and joined vectors of state taken apart. */

@@ -6,9 +6,8 @@ import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx, type OnnxOptions } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
-import { blockConvolutions } from "../passes/blocked.ts";
 import { useWinograd } from "../passes/winograd.ts";
-import type { StepPhases } from "../step-phases.ts";
+import { choose, type StepPhases } from "../step-phases.ts";
 import { blockSize } from "./block-size.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
@@ -185,10 +184,8 @@ async function start(
   const choice = choiceOf(engine, provider, options);
   const client = takeClient(choice);
   try {
-    // Filters of other sessions are constants: ONNX Runtime blocks those by itself.
-    const block = state && engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
-    const opened = block > 1 && (await opens(client, choice, blockConvolutions(graph, block), state));
-    if (!opened) await open(client, choice, plainGraph(graph, choice, state), state);
+    if (state) await openStep(client, choice, state);
+    else await open(client, choice, engine === "ort-web" && provider === "cpu" ? useWinograd(graph) : graph);
     return client;
   } catch (error) {
     await client.close();
@@ -196,18 +193,20 @@ async function start(
   }
 }
 
-/** The graph in ONNX's own ops, as the runtime computes them fastest. */
-function plainGraph(graph: Graph, { engine, providers }: RuntimeChoice, state: TrainingState | undefined): Graph {
-  if (state) return blockConvolutions(graph, 1);
-  return engine === "ort-web" && providers[0] === "cpu" ? useWinograd(graph) : graph;
+/** With blocks where the processor has them. Filters of other sessions are constants: ONNX Runtime blocks those by itself. */
+async function openStep(client: Client, choice: RuntimeChoice, state: TrainingState): Promise<void> {
+  const openWith = (block: number) => {
+    const phases = choose(state.phases, block);
+    return open(client, choice, phases.gradient, { ...state, phases });
+  };
+  const [provider] = choice.providers;
+  const block = choice.engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
+  if (block === 1) return openWith(1);
+  // What is wrong with a session with blocks, one without will say or not have.
+  return openWith(block).catch(() => openWith(1));
 }
 
-async function open(
-  client: Client,
-  choice: RuntimeChoice,
-  graph: Graph,
-  state: TrainingState | undefined,
-): Promise<void> {
+async function open(client: Client, choice: RuntimeChoice, graph: Graph, state?: TrainingState): Promise<void> {
   const encoding: OnnxOptions = state && choice.engine === "ort" ? { sequence: "kept" } : {};
   const file = encodeOnnx(graph, { ...encoding, weightsName: "weights" });
   const model = join(file.model);
@@ -222,13 +221,6 @@ async function open(
   const moved = [model, request.weights, request.update?.model, ...own].flatMap((values) => values?.buffer ?? []);
   await client.request(request, moved);
 }
-
-/** Whether a session opens; what is wrong with it, another lowering of the same graph will say or not have. */
-const opens = (...args: Parameters<typeof open>): Promise<boolean> =>
-  open(...args).then(
-    () => true,
-    () => false,
-  );
 
 /** Opens a session for `graph`, falling back as {@link EngineOptions} says. */
 export async function openSession(graph: Graph, options: StreamOptions, state?: TrainingState): Promise<Opened> {
