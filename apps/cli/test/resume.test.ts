@@ -122,12 +122,16 @@ describe("vitrail train --resume", () => {
   );
 
   // a transformer, with all that is picked for it: stochastic depth, mixed pictures, RandAugment
-  test.each(["full", "linear", "lora"])(
-    "holds for --mode %s, whatever part of the model its state is of",
-    async (mode) => {
+  test.each([
+    ["full", {}],
+    ["linear", { engine: "tfjs" }],
+    ["lora", { provider: "cpu" }],
+  ])(
+    "holds for --mode %s, whatever part of the model its state is of, on the engine that it was begun with",
+    async (mode, choice) => {
       const vit = "model_kwargs={patch_size: 4, embed_dim: 12, depth: 2, num_heads: 2}";
       const model = ["--model", "vit_tiny_patch16_224", "--weights", "none", "--image-size", "16", "--set", vit];
-      const engine = mode === "linear" ? ["--engine", "tfjs"] : [];
+      const engine = Object.entries(choice).flatMap(([name, value]) => [`--${name}`, value]);
       const args = ["--data", "pictures", ...model, "--mode", mode, "--epochs", "3", "--lr", "0.01", ...engine];
       const whole = await vitrail("train", ...args, "--out", `${mode}-whole`);
       expect(whole.status, whole.stderr).toBe(0);
@@ -135,11 +139,9 @@ describe("vitrail train --resume", () => {
       const rest = await vitrail("train", "--resume", "--out", mode);
       expect(rest.status, rest.stderr).toBe(0);
       expect(rest.stderr).toMatch(/^steps by .*, going on after update \d+/m);
-      if (mode === "linear") {
-        expect(rest.stderr).toMatch(/^steps by tfjs: /m); // the run's own engine
-        const starts = JSON.parse(readFileSync(join(work, mode, "environment.json"), "utf8"));
-        expect(starts.map((one: { engine: string }) => one.engine)).toEqual(["tfjs", "tfjs"]);
-      }
+      if ("engine" in choice) expect(rest.stderr).toMatch(/^steps by tfjs: /m);
+      const starts = JSON.parse(readFileSync(join(work, mode, "environment.json"), "utf8"));
+      expect(starts).toEqual([expect.objectContaining(choice), expect.objectContaining(choice)]);
       expect(bits(mode)).toEqual(bits(`${mode}-whole`));
       if (mode === "full") return;
       const best = (folder: string) => digest(join(work, folder, "best.safetensors"));
