@@ -90,6 +90,13 @@ function taps<T>(info: ConvInfo, f: (i: number, j: number) => T): T[] {
   return Array.from({ length: kh * kw }, (_, t) => f(Math.floor(t / kw), t % kw));
 }
 
+/** A product of the slope with what the taps see for each image, [N, C kh kw, h w], and their sum. */
+function summedProduct(g: Graph, dy: Value, seen: Value, filter: FilterShape): Value {
+  const [N, , pixels] = seen.shape as [number, number, number];
+  const each = matMul(g, reshape(g, toNchw(g, dy), [N, filter[0], pixels]), transpose(g, seen, [0, 2, 1]));
+  return reshape(g, reduce(g, "ReduceSum", each, [0], false), filter);
+}
+
 /** The gradient for a 1 x 1 filter without padding, [K, C, 1, 1]. */
 function pointwise(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w } = info;
@@ -97,9 +104,7 @@ function pointwise(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const maps = toNchw(g, x);
   const seen = slice(g, maps, [0, 0, 0, 0], [N, C, ...end], [1, 1, ...step]);
   if (h * w >= PIXELS_PER_IMAGE) {
-    const [a, b] = [reshape(g, toNchw(g, dy), [N, K, h * w]), reshape(g, seen, [N, C, h * w])];
-    const each = matMul(g, a, transpose(g, b, [0, 2, 1]));
-    return reshape(g, reduce(g, "ReduceSum", each, [0], false), [K, C, 1, 1]);
+    return summedProduct(g, dy, reshape(g, seen, [N, C, h * w]), [K, C, 1, 1]);
   }
   const [a, b] = [swapFirst(g, toNchw(g, dy)), swapFirst(g, seen)].map((v) =>
     reshape(g, v, [v.shape[0] as number, N * h * w]),
@@ -121,7 +126,10 @@ function strided(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   return besideEachOther(g, parts, filterShape(info));
 }
 
-/** Filters with a stride over few channels (a network's stem): the map is cut into the stride's phases once. [K, C, kh, kw] */
+/**
+ * Filters with a stride s over few channels (a network's stem): the map is cut into the stride's phases once, and those at each column where
+ * a tap may begin; then one gather, on all threads, has what each tap sees, and there is a product per image. [K, C, kh, kw]
+ */
 function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
   const { batchSize: N, inChannels: C, outChannels: K, outHeight: h, outWidth: w, strideHeight: s } = info;
   const { filterHeight: kh, filterWidth: kw } = info;
@@ -131,22 +139,22 @@ function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
     number,
   ];
   const pads = [0, 0, top, left, 0, 0, H - info.inHeight - top, W - info.inWidth - left];
-  // [s s C, N, H / s, W / s]: the op takes a sixth of what one transpose of single values takes.
-  const apart = swapFirst(
-    g,
-    g.add("SpaceToDepth", [pad(g, toNchw(g, x), pads, 0)], { blocksize: s }, [N, s * s * C, H / s, W / s]),
+  const planes = s * s * C;
+  const lines = H / s;
+  const apart = g.add("SpaceToDepth", [pad(g, toNchw(g, x), pads, 0)], { blocksize: s }, [N, planes, lines, W / s]);
+  const starts = Array.from({ length: Math.ceil(kw / s) }, (_, v) =>
+    slice(g, apart, [0, 0, 0, v], [N, planes, lines, v + w]),
   );
-  const phases = Array.from({ length: s * s }, (_, p) =>
-    slice(g, apart, [p * C, 0, 0, 0], [(p + 1) * C, N, H / s, W / s]),
-  );
-  const seen = taps(info, (i, j) => {
-    const [u, v] = [Math.floor(i / s), Math.floor(j / s)];
-    return slice(g, phases[(i % s) * s + (j % s)] as Value, [0, 0, u, v], [C, N, u + h, v + w]);
+  const rows = reshape(g, concat(g, starts, 1), [N, starts.length * planes * lines, w]);
+  const places = Array.from({ length: C * kh * kw * h }, (_, at) => {
+    const [r, j, i] = [at % h, Math.floor(at / h) % kw, Math.floor(at / (h * kw)) % kh];
+    const c = Math.floor(at / (h * kw * kh));
+    const plane = Math.floor(j / s) * planes + ((i % s) * s + (j % s)) * C + c;
+    return BigInt(plane * lines + Math.floor(i / s) + r);
   });
-  const rows = reshape(g, concat(g, seen, 0), [kh * kw * C, N * h * w]);
-  const slopes = reshape(g, swapFirst(g, toNchw(g, dy)), [K, N * h * w]);
-  const flat = reshape(g, gemm(g, slopes, rows, false, true), [K, kh, kw, C]);
-  return transpose(g, flat, [0, 3, 1, 2]);
+  const indices = g.constant(BigInt64Array.from(places), [places.length], "int64");
+  const seen = g.add("Gather", [rows, indices], { axis: 1 }, [N, places.length, w]);
+  return summedProduct(g, dy, reshape(g, seen, [N, C * kh * kw, h * w]), [K, C, kh, kw]);
 }
 
 /** All other filters. [K, C, kh, kw] */
