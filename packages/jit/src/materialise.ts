@@ -6,6 +6,7 @@ import { DEFAULT_OPSET } from "./opset.ts";
 const operandAttrs: Readonly<Record<string, readonly string[]>> = {
   Reshape: ["shape"],
   Expand: ["shape"],
+  ConstantOfShape: ["shape"],
   Slice: ["starts", "ends", "axes", "steps"],
   Pad: ["pads", "value"],
   Tile: ["repeats"],

@@ -1,5 +1,5 @@
 /** The gradients of pooling. */
-import { expand, gemm, mul, pad, reshape, slice, toNchw, toNhwc } from "../build.ts";
+import { gemm, mul, pad, reshape, slice, toNchw, toNhwc } from "../build.ts";
 import { type Graph, sizeOf, type Value } from "../ir.ts";
 import { type ConvInfo, nchw, windowAttrs } from "./conv-info.ts";
 import { type KernelCall, type LoweringTable, operand } from "./lowering.ts";
@@ -12,7 +12,8 @@ function maxPoolGrad(call: KernelCall): Value {
   const { indices, source, around } = maxPool(call, input);
   const [top, left, bottom, right] = around;
   const shape = nchw(source.shape);
-  const zeros = expand(g, g.scalar(0), [sizeOf(shape)]);
+  // Written by the thread that adds to them; Expand's come from all threads, and then from the other core's cache.
+  const zeros = g.add("ConstantOfShape", [], { shape: [sizeOf(shape)] }, [sizeOf(shape)]);
   const [at, slopes] = [indices, toNchw(g, dy)].map((v) => reshape(g, v, [sizeOf(v.shape)])) as [Value, Value];
   const attrs = { axis: 0, reduction: "add" };
   const flat = g.add("ScatterElements", [zeros, at, slopes], attrs, [sizeOf(shape)]);
