@@ -64,6 +64,13 @@ export function slice(
   return g.add("Slice", [x], { starts: at(begin), ends: at(end), axes, steps: at(step) }, shape, x.dtype);
 }
 
+/** What lies at so many places of an axis, runs of the axes behind it: on all threads, as Slice, Concat and Transpose are not. */
+export function gatherAt(g: Graph, x: Value, places: readonly number[], axis: number): Value {
+  const indices = g.constant(BigInt64Array.from(places, BigInt), [places.length], "int64");
+  const shape = x.shape.map((d, i) => (i === axis ? places.length : d));
+  return g.add("Gather", [x, indices], { axis }, shape, x.dtype);
+}
+
 /** `pads`: all axes' begins, then all axes' ends. */
 export function pad(g: Graph, x: Value, pads: readonly number[], value: number): Value {
   if (pads.every((p) => p === 0)) return x;

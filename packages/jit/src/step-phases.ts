@@ -4,7 +4,7 @@
  * values may be written over the old ones: a copy of all parameters and slots less than with one graph.
  */
 import { reshape } from "./build.ts";
-import { Graph, type Node, type Port, readersOf, sameShape, type Value } from "./ir.ts";
+import { Graph, type Node, type Port, readersOf, rebuilt, sameShape, type Value } from "./ir.ts";
 import { blockConvolutions } from "./passes/blocked.ts";
 import { removeDeadCode } from "./passes/dead-code.ts";
 
@@ -57,25 +57,20 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
  */
 export function choose({ gradient, update, inPlace }: StepPhases, block: number): StepPhases {
   const early = blockConvolutions(gradient, block);
-  const late = new Graph();
-  const now = new Map<Value, Value>();
+  const crossing = new Map<Value, Value>(); // what the update read, and what crosses in its place
   const given = new Set(early.outputs.map(({ value }) => value));
   early.outputs = early.outputs.map((port) => {
-    const source = beforeViews(port.value);
+    const value = beforeViews(port.value);
     const read = update.inputs.find(({ name }) => name === port.name);
-    if (!read || !port.name.startsWith(CROSSING) || !source.producer || given.has(source)) return port;
-    given.add(source);
-    now.set(read.value, reshape(late, late.input(port.name, source.shape, source.dtype), read.value.shape));
-    return { name: port.name, value: source };
+    if (!read || !port.name.startsWith(CROSSING) || !value.producer || given.has(value)) return port;
+    given.add(value);
+    crossing.set(read.value, value);
+    return { name: port.name, value };
   });
   removeDeadCode(early);
-  late.inputs.push(...update.inputs.filter(({ value }) => !now.has(value)));
-  for (const { op, inputs, attrs, outputs, domain } of update.nodes) {
-    const operands = inputs.map((v) => v && (now.get(v) ?? v));
-    const made = late.addMany(op, operands, attrs, outputs, domain);
-    for (const [i, v] of outputs.entries()) now.set(v, made[i] as Value);
-  }
-  late.outputs = update.outputs.map(({ name, value }) => ({ name, value: now.get(value) ?? value }));
+  const view = (out: Graph, read: Value): Value => reshape(out, crossing.get(read) ?? read, read.shape);
+  const late = rebuilt(update, () => undefined, view);
+  late.inputs = update.inputs.map(({ name, value }) => ({ name, value: crossing.get(value) ?? value }));
   return { gradient: early, update: late, inPlace };
 }
 

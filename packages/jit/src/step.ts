@@ -121,7 +121,7 @@ export async function compileStep(plan: StepPlan, options: StepOptions): Promise
   );
   const initial = () => places.initial(valuesOf(shape, places));
   const phases = splitStep(graph, "clip", carry);
-  const { client, report } = await openSession(phases.gradient, options, { initial, carry, phases });
+  const { client, report } = await openSession({ initial, carry, phases }, options);
   const runtime = client
     ? workerRuntime(client, places)
     : eagerRuntime(

@@ -5,6 +5,7 @@
  */
 import {
   concat,
+  gatherAt,
   gemm,
   matMul,
   pad,
@@ -150,10 +151,9 @@ function phased(g: Graph, x: Value, dy: Value, info: ConvInfo): Value {
     const [r, j, i] = [at % h, Math.floor(at / h) % kw, Math.floor(at / (h * kw)) % kh];
     const c = Math.floor(at / (h * kw * kh));
     const plane = Math.floor(j / s) * planes + ((i % s) * s + (j % s)) * C + c;
-    return BigInt(plane * lines + Math.floor(i / s) + r);
+    return plane * lines + Math.floor(i / s) + r;
   });
-  const indices = g.constant(BigInt64Array.from(places), [places.length], "int64");
-  const seen = g.add("Gather", [rows, indices], { axis: 1 }, [N, places.length, w]);
+  const seen = gatherAt(g, rows, places, 1);
   return summedProduct(g, dy, reshape(g, seen, [N, C * kh * kw, h * w]), [K, C, kh, kw]);
 }
 

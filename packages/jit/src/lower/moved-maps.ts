@@ -4,7 +4,7 @@
  *
  * Shapes: N images; C input and K output channels; h x w the map; kh x kw the filter; T = N h w.
  */
-import { concat, gemm, mul, pad, reshape, slice, toNchw, transpose } from "../build.ts";
+import { concat, gatherAt, gemm, mul, pad, reshape, slice, toNchw, transpose } from "../build.ts";
 import type { Graph, Value } from "../ir.ts";
 import { besideEachOther, type FilterShape, swapFirst } from "./filter-products.ts";
 
@@ -90,10 +90,9 @@ function movedRows(g: Graph, slopes: Value, moves: readonly number[]): Value {
   const places = moves.flatMap((by) =>
     Array.from({ length: N * h }, (_, line) => {
       const row = (line % h) - by;
-      return BigInt(row >= 0 && row < h ? line - by : N * h);
+      return row >= 0 && row < h ? line - by : N * h;
     }),
   );
-  const indices = g.constant(BigInt64Array.from(places), [places.length], "int64");
-  const moved = g.add("Gather", [reshape(g, lines, [K, N * h + 1, w]), indices], { axis: 1 }, [K, places.length, w]);
+  const moved = gatherAt(g, reshape(g, lines, [K, N * h + 1, w]), places, 1);
   return reshape(g, moved, [K * moves.length, N * h * w]);
 }

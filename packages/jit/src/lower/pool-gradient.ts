@@ -12,7 +12,7 @@ function maxPoolGrad(call: KernelCall): Value {
   const { indices, source, around } = maxPool(call, input);
   const [top, left, bottom, right] = around;
   const shape = nchw(source.shape);
-  // Written by the thread that adds to them; Expand's come from all threads, and then from the other core's cache.
+  // Written by the thread that adds to them, where Expand's come from all (docs/decisions/0010).
   const zeros = g.add("ConstantOfShape", [], { shape: [sizeOf(shape)] }, [sizeOf(shape)]);
   const [at, slopes] = [indices, toNchw(g, dy)].map((v) => reshape(g, v, [sizeOf(v.shape)])) as [Value, Value];
   const attrs = { axis: 0, reduction: "add" };

@@ -8,10 +8,10 @@
  * tap is cut out of the map; each row i takes the map's rows that it sees. Shapes: N images; C input and K output channels;
  * H x W the map, h x w the slope; kh x kw the filter; b the size of a block, here of images.
  */
-import { concat, pad, reshape, slice, transpose } from "../build.ts";
+import { concat, gatherAt, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
-import { beforePad } from "../lower/before-pad.ts";
-import { BLOCKED_DOMAIN, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
+import { filterGradientOf } from "../lower/choice.ts";
+import { convolution, type Forms, reorderInput, reorderOutput } from "./blocked-forms.ts";
 
 /** Up to so many channels the blocked way is always the better. */
 const FEW_CHANNELS = 64;
@@ -19,15 +19,13 @@ const FEW_CHANNELS = 64;
 const FEWEST_PIXELS = 1024;
 
 /** The gradient, [K, C, kh, kw], or undefined where the plain way is the better or the only one. */
-export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): Value | undefined {
+export function filterGradient(forms: Forms, node: Node): Value | undefined {
   const { out: g, block: b } = forms;
-  const [K, C, kh, kw] = (outputs[0] as Value).shape as [number, number, number, number];
-  const [map, dy] = inputs as [Value, Value];
-  const { source: x, around } = beforePad(map, 0, [2, 3]);
+  const { source: x, dy, filter: shape, strides, before } = filterGradientOf(node);
+  const [K, C, kh, kw] = shape;
   const [N, , H, W] = x.shape as [number, number, number, number];
   const [, , h, w] = dy.shape as [number, number, number, number];
-  const [sh, sw] = attrs.strides as [number, number];
-  const [top, left] = (attrs.pads as readonly number[]).map((p, i) => p + (around[i] as number)) as [number, number];
+  const [[sh, sw], [top, left]] = [strides, before];
   if (N % b !== 0 || K % b !== 0 || C < b) return undefined;
   if (Math.max(C, K) > FEW_CHANNELS && (sh > 1 || N * h * w < FEWEST_PIXELS)) return undefined;
   const columns = (w - 1) * sw + kw - left; // those that windows reach, from the map's first: a stride may leave some over
@@ -38,18 +36,12 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
   const slopes = reshape(g, forms.blocked(dy), [N / b, b, K / b, h, w, b]);
   const filters = reshape(g, transpose(g, slopes, [2, 3, 0, 4, 1, 5]), [K / b, h, N * w * b]); // [.., h, N / b, w, b of N, b of K]
   const width = Math.min(W, columns);
-  const window = {
-    kernel_shape: [w, 1],
-    strides: [1, 1],
-    dilations: [sw, 1],
-    pads: [left, 0, columns - width, 0],
-    group: 1,
-  };
+  const window = { dilations: [sw, 1] as const, pads: [left, 0, columns - width, 0] };
   if (K === b && sh === 1) {
     const all = sideBySide(g, filters, kh, top, H);
     const whole = slice(g, maps, [0, 0, 0, 0, 0], [H, N / b, width, C, b]);
     const operands = [reshape(g, whole, [1, H * N, width, C]), reshape(g, all, [kh * K, H * N, w, 1])];
-    const found = reorderOutput(g, g.add("Conv", operands, window, [1, kh * K, kw, C], "float32", BLOCKED_DOMAIN));
+    const found = reorderOutput(g, convolution(g, operands, [1, kh * K, kw, C], window));
     return ordered(g, reshape(g, found, [kh, K, kw, C]));
   }
   const parts = rows.map(({ begin, end }, i) => {
@@ -63,7 +55,7 @@ export function filterGradient(forms: Forms, { inputs, attrs, outputs }: Node): 
     );
     const filter = slice(g, filters, [0, begin, 0], [K / b, end, N * w * b]);
     const operands = [reshape(g, seen, [1, count * N, width, C]), reshape(g, filter, [K, count * N, w, 1])];
-    return g.add("Conv", operands, window, [1, K, kw, C], "float32", BLOCKED_DOMAIN);
+    return convolution(g, operands, [1, K, kw, C], window);
   });
   return ordered(g, reorderOutput(g, concat(g, parts, 0)));
 }
@@ -87,14 +79,13 @@ function imagesAsChannels(forms: Forms, x: Value): Value {
  * each other, zero where a row of the map has none of the slope. [kh, H, ...]
  */
 function sideBySide(g: Graph, filters: Value, rows: number, top: number, H: number): Value {
-  const [, h, size] = filters.shape as [number, number, number];
+  const [, h] = filters.shape as [number, number, number];
   const more = pad(g, filters, [0, 0, 0, 0, 1, 0], 0);
   const places = Array.from({ length: rows * H }, (_, k) => {
     const at = (k % H) - Math.floor(k / H) + top;
     return at >= 0 && at < h ? at : h;
   });
-  const indices = g.constant(BigInt64Array.from(places, BigInt), [rows * H], "int64");
-  return g.add("Gather", [more, indices], { axis: 1 }, [1, rows * H, size]);
+  return gatherAt(g, more, places, 1);
 }
 
 /** Rows of the slope, of h, whose window's row at `offset` lies on a map of H rows. */

@@ -4,22 +4,19 @@
  */
 import { gemm, reshape } from "../build.ts";
 import type { Node, Value } from "../ir.ts";
-import { beforePad } from "../lower/before-pad.ts";
-import { besideEachOther, type FilterShape, swapFirst } from "../lower/filter-products.ts";
+import { filterGradientOf } from "../lower/choice.ts";
+import { besideEachOther, swapFirst } from "../lower/filter-products.ts";
 import { channelsLast, type Forms } from "./blocked-forms.ts";
 import { tapOf } from "./blocked-taps.ts";
 
 /** The gradient, [K, C, kh, kw], or undefined where the plain way is the better or there are no whole blocks. */
-export function filterProducts(forms: Forms, { inputs, attrs, outputs }: Node): Value | undefined {
+export function filterProducts(forms: Forms, node: Node): Value | undefined {
   const { out: g, block: b } = forms;
-  const filter = (outputs[0] as Value).shape as unknown as FilterShape;
+  const { source, dy, filter, strides, before } = filterGradientOf(node);
   const [K, C, kh, kw] = filter;
-  const [map, dy] = inputs as [Value, Value];
-  const { source, around } = beforePad(map, 0, [2, 3]);
   const [N, , H, W] = source.shape as [number, number, number, number];
   const [, , h, w] = dy.shape as [number, number, number, number];
-  const [sh, sw] = attrs.strides as [number, number];
-  const [top, left] = (attrs.pads as readonly number[]).map((p, i) => p + (around[i] as number)) as [number, number];
+  const [[sh, sw], [top, left]] = [strides, before];
   if (C % b !== 0 || (sh === 1 && H === h && sw === 1 && W === w)) return undefined; // where the map is only moved, the plain way is as fast
   const x = forms.blocked(source);
   const slopes = reshape(g, swapFirst(g, forms.plain(dy)), [K, N * h * w]);

@@ -1,4 +1,4 @@
-import { reshape } from "../build.ts";
+import { gatherAt, reshape } from "../build.ts";
 import { countUses, Graph, type Value } from "../ir.ts";
 
 /** ONNX Runtime's domain of blocked ops. */
@@ -82,6 +82,25 @@ export class Forms {
   }
 }
 
+/** What a blocked convolution's window is besides its size; what is left out: steps of one, no padding, one group. */
+interface Window {
+  readonly strides?: readonly [number, number];
+  readonly dilations?: readonly [number, number];
+  readonly pads?: readonly number[];
+  readonly group?: number;
+}
+
+/** The convolution of a map in blocks with a filter in blocks, and a bias: `shape`, in blocks. */
+export function convolution(
+  g: Graph,
+  operands: readonly Value[],
+  shape: readonly number[],
+  { strides = [1, 1], dilations = [1, 1], pads = [0, 0, 0, 0], group = 1 }: Window = {},
+): Value {
+  const attrs = { kernel_shape: (operands[1] as Value).shape.slice(2), strides, dilations, pads, group };
+  return g.add("Conv", operands, attrs, shape, "float32", BLOCKED_DOMAIN);
+}
+
 export function reorderInput(g: Graph, x: Value): Value {
   return g.add("ReorderInput", [x], {}, x.shape, x.dtype, BLOCKED_DOMAIN);
 }
@@ -104,8 +123,6 @@ export function tapsFirst(g: Graph, filter: Value, seen: readonly number[]): Val
   const [n, b, taps] = filter.shape as [number, number, number, number];
   const to = [n, seen.length, b, b];
   if (taps === 1) return reshape(g, filter, to);
-  const rows = seen.flatMap((tap) => Array.from({ length: b }, (_, k) => BigInt(k * taps + tap)));
-  const places = g.constant(BigInt64Array.from(rows), [rows.length], "int64");
-  const runs = reshape(g, filter, [n, b * taps, b]);
-  return reshape(g, g.add("Gather", [runs, places], { axis: 1 }, [n, rows.length, b]), to);
+  const rows = seen.flatMap((tap) => Array.from({ length: b }, (_, k) => k * taps + tap));
+  return reshape(g, gatherAt(g, reshape(g, filter, [n, b * taps, b]), rows, 1), to);
 }

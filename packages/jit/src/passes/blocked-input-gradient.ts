@@ -8,7 +8,7 @@
  */
 import { concat, pad, reshape, slice, transpose } from "../build.ts";
 import type { Graph, Node, Value } from "../ir.ts";
-import { BLOCKED_DOMAIN, type Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
+import { convolution, type Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
 
 /** Rows or columns of the map that lie a stride apart. */
 interface Phase {
@@ -48,8 +48,7 @@ export function inputGradient(forms: Forms, { inputs, attrs, outputs }: Node): V
       const window = [row.count, column.count] as const;
       const taps = reshape(g, tapsFirst(g, apart, tapsSeen(row, column, kw)), [C, K, ...window]);
       const pads = [row.before, column.before, row.after, column.after];
-      const settings = { kernel_shape: [...window], strides: [1, 1], dilations: [1, 1], pads, group: 1 };
-      return g.add("Conv", [slope, taps], settings, [N, C, T, U], "float32", BLOCKED_DOMAIN);
+      return convolution(g, [slope, taps], [N, C, T, U], { pads });
     });
     return line;
   });

@@ -7,7 +7,7 @@
  */
 import { add, binary, mul, reduce, reshape, unary } from "../build.ts";
 import { type Attrs, type Graph, type Node, sameShape, sizeOf, type Value } from "../ir.ts";
-import { BLOCKED_DOMAIN, type Forms } from "./blocked-forms.ts";
+import { BLOCKED_DOMAIN, convolution, type Forms } from "./blocked-forms.ts";
 import { type Reach, tapOf } from "./blocked-taps.ts";
 
 /** Ops of one operand or two, float32 all, whose result at a position depends on that position only. */
@@ -33,9 +33,7 @@ export function throughBlocks(forms: Forms, node: Node): boolean {
 /** x a + b for each channel: `a` and `b` are [C]. */
 function depthwise(g: Graph, x: Value, a: Value, b: Value | undefined): Value {
   const [C] = a.shape as [number];
-  const attrs = { kernel_shape: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: C };
-  const inputs = [x, reshape(g, a, [C, 1, 1, 1]), ...(b ? [b] : [])];
-  return g.add("Conv", inputs, attrs, x.shape, x.dtype, BLOCKED_DOMAIN);
+  return convolution(g, [x, reshape(g, a, [C, 1, 1, 1]), ...(b ? [b] : [])], x.shape, { group: C });
 }
 
 const ones = (g: Graph, count: number): Value => g.constant(new Float32Array(count).fill(1), [count], "float32");
@@ -64,9 +62,8 @@ function sumOfProducts({ out: g, block: b }: Forms, x: Value, y: Value): Value {
   const byRows = H * W > PIXELS_AT_ONCE;
   const groups = byRows ? N * C * H : N * C;
   const kernel = byRows ? [1, W] : [H, W];
-  const attrs = { kernel_shape: kernel, strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0], group: groups };
   const operands = [reshape(g, x, [1, groups, ...kernel]), reshape(g, y, [groups, 1, ...kernel])];
-  const sums = g.add("Conv", operands, attrs, [1, groups, 1, 1], x.dtype, BLOCKED_DOMAIN);
+  const sums = convolution(g, operands, [1, groups, 1, 1], { group: groups });
   if (!byRows) return reshape(g, sums, [N, C]);
   return reshape(g, reduce(g, "ReduceSum", reshape(g, sums, [(N * C) / b, H, b]), [1], false), [N, C]);
 }

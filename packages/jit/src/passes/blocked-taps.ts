@@ -1,5 +1,5 @@
 import type { Graph, Value } from "../ir.ts";
-import { BLOCKED_DOMAIN } from "./blocked-forms.ts";
+import { convolution } from "./blocked-forms.ts";
 
 /** Along rows or columns of a map: position q of `size` sees the map's `stride` q + `offset`, and zero where that lies outside. */
 export interface Reach {
@@ -24,15 +24,11 @@ export function tapOf(g: Graph, x: Value, rows: Reach, columns: Reach, block: nu
     const at = ((c * kh + i) * kw + j) * block;
     filter.fill(1, at, at + block);
   }
-  const attrs = {
-    kernel_shape: [kh, kw],
+  return convolution(g, [x, g.constant(filter, [C, 1, kh, kw], "float32")], [N, C, rows.size, columns.size], {
     strides: [rows.stride, columns.stride],
-    dilations: [1, 1],
     pads: [...sides.map(({ before }) => before), ...sides.map(({ after }) => after)],
     group: C,
-  };
-  const inputs = [x, g.constant(filter, [C, 1, kh, kw], "float32")];
-  return g.add("Conv", inputs, attrs, [N, C, rows.size, columns.size], x.dtype, BLOCKED_DOMAIN);
+  });
 }
 
 /** The shortest filter and the padding that reach so, over a map of `length`. */

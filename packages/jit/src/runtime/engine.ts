@@ -177,15 +177,14 @@ async function trainingRequest(
 async function start(
   engine: Runtime,
   provider: ProviderName,
-  graph: Graph,
+  subject: Graph | TrainingState,
   options: StreamOptions,
-  state: TrainingState | undefined,
 ): Promise<Client> {
   const choice = choiceOf(engine, provider, options);
   const client = takeClient(choice);
   try {
-    if (state) await openStep(client, choice, state);
-    else await open(client, choice, engine === "ort-web" && provider === "cpu" ? useWinograd(graph) : graph);
+    if ("phases" in subject) await openStep(client, choice, subject);
+    else await open(client, choice, engine === "ort-web" && provider === "cpu" ? useWinograd(subject) : subject);
     return client;
   } catch (error) {
     await client.close();
@@ -222,8 +221,8 @@ async function open(client: Client, choice: RuntimeChoice, graph: Graph, state?:
   await client.request(request, moved);
 }
 
-/** Opens a session for `graph`, falling back as {@link EngineOptions} says. */
-export async function openSession(graph: Graph, options: StreamOptions, state?: TrainingState): Promise<Opened> {
+/** Opens a session for a graph, or for the halves of a step, falling back as {@link EngineOptions} says. */
+export async function openSession(subject: Graph | TrainingState, options: StreamOptions): Promise<Opened> {
   const tried: EngineAttempt[] = [];
   const list = candidates(options);
   const byName = [options.engine, options.provider].some((name) => name !== undefined && name !== "auto");
@@ -239,7 +238,7 @@ export async function openSession(graph: Graph, options: StreamOptions, state?: 
         const why = provider === "tfjs-node-gpu" ? `${provider} is installed` : reason;
         return { client: undefined, report: { engine, provider: undefined, reason: why, tried } };
       }
-      const client = await start(engine, provider as ProviderName, graph, options, state);
+      const client = await start(engine, provider as ProviderName, subject, options);
       return { client, report: { engine, provider: provider as ProviderName, reason, tried } };
     } catch (error) {
       tried.push({ name, reason: firstLine(error) });
