@@ -1,11 +1,14 @@
 import {
   add,
+  conv2d,
+  createRng,
   matMul,
   mul,
   relu,
   reshape,
   sum,
   type Tensor,
+  type Tensor4D,
   tensor,
   tensor2d,
   topk,
@@ -31,6 +34,20 @@ describe("compile", () => {
     expect(y.shape).toEqual([1, 3]);
     expect([...y.dataSync()]).toEqual([2, 4, 6]);
     await f.dispose();
+  });
+
+  test("gives of convolutions that its engine computes as Winograd's what tfjs gives, at any batch", async () => {
+    const filter = tensor(createRng(1).normal(9 * 64 * 64), [3, 3, 64, 64]) as Tensor4D;
+    const f = (x: Tensor) => relu(conv2d(x as Tensor4D, filter, 1, "same"));
+    const model = await compile(f, { input: [null, 56, 56, 64] });
+    for (const images of [1, 2]) {
+      const x = tensor(createRng(3).normal(images * 56 * 56 * 64), [images, 56, 56, 64]);
+      const [expected, found] = [[...(await f(x).data())], await (await model.run(x)).data()];
+      const scale = expected.reduce((a, b) => Math.max(a, b));
+      const error = expected.reduce((most, v, i) => Math.max(most, Math.abs(v - (found[i] as number))), 0);
+      expect(error).toBeLessThan(1e-5 * scale);
+    }
+    await model.dispose();
   });
 
   test("leaves the caller's values alone", async () => {

@@ -139,6 +139,16 @@ function bindOutputs(graph: Graph, names: Map<Value, string>): Node[] {
   return extra;
 }
 
+/**
+ * Views whose shape depends on the batch. Inference finds a reshaped batch to be of any size, and ONNX Runtime writes a result over an
+ * operand only where both are known to be as large.
+ */
+function viewsOfBatch(graph: Graph): readonly Value[] {
+  const ends = new Set(graph.outputs.map(({ value }) => value));
+  const views = graph.nodes.filter(({ op }) => op === "Reshape").flatMap(({ outputs }) => outputs);
+  return views.filter((v) => !ends.has(v) && v.shape.some((d) => graph.isDynamic(d)));
+}
+
 /** The graph as an ONNX model, in pieces. */
 export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
   const { opset = DEFAULT_OPSET } = options;
@@ -176,6 +186,7 @@ export function encodeOnnx(source: Graph, options: OnnxOptions = {}): OnnxFile {
   for (const port of graph.inputs) body.bytes(11, portMessage(port, graph.batch));
   if (sequence !== undefined) body.bytes(12, sequencePort(sequence));
   for (const port of graph.outputs) body.bytes(12, portMessage(port, graph.batch));
+  for (const value of viewsOfBatch(graph)) body.bytes(13, portMessage({ name: nameOf(value), value }, graph.batch));
 
   const opsetId = (domain: string, version: number) => new Message().string(1, domain).int64(2, version).finish();
   const model = new Message()

@@ -8,6 +8,7 @@ import type { Graph } from "./ir.ts";
 import { encodeOnnx } from "./onnx.ts";
 import { join } from "./onnx-proto.ts";
 import { optimise } from "./passes/index.ts";
+import { blockSizeOf, probeOf } from "./runtime/block-size.ts";
 import { type InputSpec, type TraceResult, trace } from "./trace.ts";
 
 export const opsOf = (graph: Graph): string[] => graph.nodes.map(({ op }) => op);
@@ -37,6 +38,15 @@ export async function runGraph(
   await session.release();
   return Object.fromEntries(
     Object.entries(outputs).map(([name, t]) => [name, { dims: t.dims, data: (t.data as Float32Array).slice() }]),
+  );
+}
+
+/** Channels of a block on this machine, 1 where it has none. */
+export async function thisBlock(): Promise<number> {
+  const { graph, dims, data } = probeOf();
+  return runGraph(graph, { x: { dims, data } }, { graphOptimizationLevel: "disabled" }).then(
+    ({ y }) => blockSizeOf(y?.data ?? []),
+    () => 1,
   );
 }
 

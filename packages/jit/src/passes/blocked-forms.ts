@@ -1,5 +1,7 @@
 import { gatherAt, reshape } from "../build.ts";
 import { countUses, Graph, type Value } from "../ir.ts";
+import { blockFilterValues } from "./blocked-filters.ts";
+import { knownValues } from "./match.ts";
 
 /** ONNX Runtime's domain of blocked ops. */
 export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
@@ -125,4 +127,19 @@ export function tapsFirst(g: Graph, filter: Value, seen: readonly number[]): Val
   if (taps === 1) return reshape(g, filter, to);
   const rows = seen.flatMap((tap) => Array.from({ length: b }, (_, k) => k * taps + tap));
   return reshape(g, gatherAt(g, reshape(g, filter, [n, b * taps, b]), rows, 1), to);
+}
+
+/**
+ * A filter [K, C, kh, kw] as blocked convolutions read it, [K / b, C / b, kh, kw, b of C, b of K], or [K / b, C, kh, kw, b]
+ * where there is no block of C: here if its values are known, else in the graph, where ONNX Runtime's reorder does the fine part and
+ * then runs of a block move.
+ */
+export function blockFilter(g: Graph, filter: Value, block: number): Value {
+  const known = knownValues(filter);
+  if (known) return g.constant(() => blockFilterValues(known(), filter.shape, block), filter.shape, "float32");
+  const [K, C, kh, kw] = filter.shape as [number, number, number, number];
+  const rows = reorderInput(g, reshape(g, filter, [1, K, C, kh * kw]));
+  if (C < block || kh * kw === 1) return reshape(g, rows, filter.shape);
+  const apart = reshape(g, rows, [(K * C) / block ** 2, block, kh * kw, block]);
+  return reshape(g, tapsFirst(g, apart, [...Array(kh * kw).keys()]), filter.shape);
 }

@@ -24,6 +24,7 @@ export function throughBlocks(forms: Forms, node: Node): boolean {
   if (node.op === "BatchNormalization") return normalise(forms, node);
   if (node.op === "ReduceSum" || node.op === "ReduceMean") return reduced(forms, node, map);
   if (node.op === "Slice") return strided(forms, node, map);
+  if (node.op === "MaxPool") return pooled(forms, node, map);
   if (!pointwise.some((ops) => ops.includes(node.op)) || !sameShape(map.shape, y.shape)) return false;
   const made = joined(forms, node) ?? affine(forms, node, map) ?? elementwise(forms, node, map);
   if (made) forms.setBlocked(y, made);
@@ -35,6 +36,9 @@ function depthwise(g: Graph, x: Value, a: Value, b: Value | undefined): Value {
   const [C] = a.shape as [number];
   return convolution(g, [x, reshape(g, a, [C, 1, 1, 1]), ...(b ? [b] : [])], x.shape, { group: C });
 }
+
+/** A map as a convolution's result, so that what is added to it becomes part of a pass ({@link joined}). */
+export const asConvolution = (g: Graph, x: Value): Value => depthwise(g, x, ones(g, x.shape[1] as number), undefined);
 
 const ones = (g: Graph, count: number): Value => g.constant(new Float32Array(count).fill(1), [count], "float32");
 
@@ -153,6 +157,14 @@ function strided(forms: Forms, { attrs, outputs }: Node, map: Value): boolean {
     return { offset: starts[i] ?? 0, stride: steps[i] ?? 1, size: y.shape[axis] as number };
   };
   forms.setBlocked(y, tapOf(forms.out, forms.blocked(map), reach(2), reach(3), forms.block));
+  return true;
+}
+
+/** A max pool whose positions nobody asks for. */
+function pooled(forms: Forms, { attrs, outputs }: Node, map: Value): boolean {
+  const [y] = outputs as [Value];
+  if (outputs.length > 1) return false;
+  forms.setBlocked(y, forms.out.add("MaxPool", [forms.blocked(map)], attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
   return true;
 }
 

@@ -24,8 +24,7 @@ import {
 } from "@vitrail/tensor";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Graph } from "../ir.ts";
-import { blockSizeOf, probeOf } from "../runtime/block-size.ts";
-import { opsOf, runGraph, traced } from "../testing.ts";
+import { opsOf, runGraph, thisBlock, traced } from "../testing.ts";
 import { type TraceResult, trace } from "../trace.ts";
 import { blockConvolutions } from "./blocked.ts";
 import { BLOCKED_DOMAIN } from "./blocked-forms.ts";
@@ -36,11 +35,7 @@ beforeAll(async () => {
 });
 
 const options = { graphOptimizationLevel: "disabled" };
-const { graph: reorder, dims, data } = probeOf();
-const block = await runGraph(reorder, { x: { dims, data } }, options).then(
-  ({ y }) => blockSizeOf(y?.data ?? []),
-  () => 1,
-);
+const block = await thisBlock();
 const without = block === 1 ? " (skipped: this processor has no blocks)" : "";
 
 /** "hand": padded by one on each side before, as models do. */

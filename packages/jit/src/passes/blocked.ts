@@ -1,20 +1,21 @@
 /**
  * Convolutions in ONNX Runtime's blocked layout, [N, C / b, H, W, b] in memory, whose kernels need neither im2col nor packing.
  * The runtime's own optimiser takes them for constant filters only; a training step's filters are inputs, so the step names the
- * ops itself and turns the filters in the graph. For its sessions on the CPU alone: the ops are the runtime's private ones.
+ * ops itself and turns the filters in the graph. So does an inference with convolutions that become Winograd's, whose parts the
+ * runtime would not see through. For sessions on the CPU alone: the ops are the runtime's private ones.
  *
  * https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/contrib_ops/cpu/nchwc_ops.cc and
  * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
  */
-import { reshape } from "../build.ts";
 import { type Graph, type Node, readersOf, type Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
 import { filterProducts } from "./blocked-filter-products.ts";
-import { BLOCKED_DOMAIN, Forms, reorderInput, tapsFirst } from "./blocked-forms.ts";
+import { BLOCKED_DOMAIN, blockFilter, Forms } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
-import { throughBlocks } from "./blocked-maps.ts";
+import { asConvolution, throughBlocks } from "./blocked-maps.ts";
 import { turnedProduct } from "./blocked-products.ts";
+import { winogradRows } from "./blocked-winograd.ts";
 import { removeDeadCode } from "./dead-code.ts";
 
 /**
@@ -33,6 +34,7 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       forms.setPlain(outputs[0] as Value, inBlocks ?? plain);
       continue;
     }
+    if (block > 1 && winograd(forms, node, readers)) continue;
     if (block > 1 && isBlockable(forms, node)) {
       const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
@@ -59,6 +61,16 @@ export function blockConvolutions(source: Graph, block: number): Graph {
   removeDeadCode(out);
   if (block > 1) turnFiltersFirst(out);
   return out;
+}
+
+/** A convolution as Winograd's, open for the sum that alone reads it if one does. */
+function winograd(forms: Forms, node: Node, readers: ReadonlyMap<Value, readonly Node[]>): boolean {
+  const made = winogradRows(forms, node);
+  if (!made) return false;
+  const [y] = node.outputs as [Value];
+  const summed = forms.uses(y) === 1 && readers.get(y)?.[0]?.op === "Add";
+  forms.setBlocked(y, summed ? asConvolution(forms.out, made) : made);
+  return true;
 }
 
 /** What only moves values. */
@@ -90,16 +102,4 @@ function isBlockable(forms: Forms, { op, domain, inputs, attrs }: Node): boolean
   return (
     forms.isBlocked(inputs[0] as Value) || [...kernel, ...(attrs.strides as readonly number[])].some((size) => size > 1)
   );
-}
-
-/**
- * A filter [K, C, kh, kw] as blocked convolutions read it, [K / b, C / b, kh, kw, b of C, b of K], or [K / b, C, kh, kw, b]
- * where there is no block of C. ONNX Runtime's reorder does the fine part; then runs of a block move.
- */
-function blockFilter(g: Graph, filter: Value, block: number): Value {
-  const [K, C, kh, kw] = filter.shape as [number, number, number, number];
-  const rows = reorderInput(g, reshape(g, filter, [1, K, C, kh * kw]));
-  if (C < block || kh * kw === 1) return reshape(g, rows, filter.shape);
-  const apart = reshape(g, rows, [(K * C) / block ** 2, block, kh * kw, block]);
-  return reshape(g, tapsFirst(g, apart, [...Array(kh * kw).keys()]), filter.shape);
 }

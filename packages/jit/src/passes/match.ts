@@ -1,4 +1,5 @@
 /** Small questions that the fusing passes ask about how a value came to be. */
+import { decodeFloat16 } from "@vitrail/checkpoint";
 import { scalarOf } from "../build.ts";
 import type { Node, Value } from "../ir.ts";
 
@@ -37,4 +38,11 @@ export function scalarOperand(v: Value | undefined, op: string): { x: Value; sca
 /** An input of the graph, a constant, or a part of a joined input: parts come before all else (passes/state-vectors.ts). */
 export function isGiven({ producer }: Value): boolean {
   return !producer || (producer.op === "Split" && isGiven(producer.inputs[0] as Value));
+}
+
+/** Values that are known before a session opens: in fp32, or in half precision and widened (compress/half.ts). */
+export function knownValues(v: Value): (() => Float32Array) | undefined {
+  const { data, dtype } = madeBy(v, "Cast")?.inputs[0] ?? v;
+  if (!data || (dtype !== "float32" && dtype !== "float16")) return undefined;
+  return () => (dtype === "float16" ? decodeFloat16(data() as Uint16Array) : (data() as Float32Array));
 }

@@ -7,50 +7,11 @@
  */
 import { matMul, reshape, transpose } from "../build.ts";
 import { type Graph, type Node, rebuilt, type Value } from "../ir.ts";
-import { madeBy } from "./match.ts";
+import { knownValues } from "./match.ts";
+import { type Matrix, type Transforms, transformsOf } from "./toom-cook.ts";
 
-type Matrix = readonly (readonly number[])[];
-
-/** What F(m, 3) multiplies by, each of n = m + 2 rows. */
-interface Transforms {
-  readonly m: number;
-  readonly G: Matrix;
-  /** Bᵀ. */
-  readonly Bt: Matrix;
-  /** A. */
-  readonly A: Matrix;
-}
-
-/**
- * Toom and Cook's construction from n − 1 points and infinity. Between taps powers of two are moved from Bᵀ to G, which keeps
- * sizes alike and costs no bit.
- */
-function transformsOf(m: number, points: readonly number[]): Transforms {
-  const powers = (p: number, count: number) => Array.from({ length: count }, (_, k) => p ** k);
-  const others = (p: number) => points.filter((q) => q !== p);
-  const last = (count: number) => [...new Array<number>(count - 1).fill(0), 1];
-  const rows = points.map((p) => {
-    const Bt = [...polynomial(others(p)), 0];
-    const scale = 2 ** Math.round(Math.log2(Math.max(...Bt.map(Math.abs))));
-    const f = others(p).reduce((product, q) => product * (p - q), 1);
-    return { Bt: Bt.map((v) => v / scale), G: powers(p, 3).map((v) => (v * scale) / f), A: powers(p, m) };
-  });
-  rows.push({ Bt: polynomial(points), G: last(3), A: last(m) });
-  return { m, G: rows.map(({ G }) => G), Bt: rows.map(({ Bt }) => Bt), A: rows.map(({ A }) => A) };
-}
-
-/** Coefficients of Π (x − root), the constant one first. */
-function polynomial(roots: readonly number[]): number[] {
-  let c = [1];
-  for (const root of roots) c = [...c, 0].map((_, i) => (c[i - 1] ?? 0) - root * (c[i] ?? 0));
-  return c;
-}
-
-/** Largest tiles first. For F(4, 3) these points err less than the paper's (Barabasz et al. 2018, https://arxiv.org/abs/1803.10986). */
-const POINTS = [
-  [4, [0, 1, -1, 1 / 2, -2]],
-  [2, [0, 1, -1]],
-] as const;
+/** Tiles, the largest first. */
+const TILES = [4, 2];
 
 /** Fewer channels, or fewer tiles in an image, make products too small to be worth the passes (measured, docs/decisions/0010). */
 const LEAST_CHANNELS = 64;
@@ -59,15 +20,12 @@ const LEAST_TILES = 16;
 /** A copy of a graph in which 3 × 3 convolutions with constant filters are Winograd's, where that is faster in WebAssembly. */
 export function useWinograd(source: Graph): Graph {
   const known = new Map<string, Value>();
-  const forms = POINTS.map(([m, points]) => transformsOf(m, points));
+  const forms = TILES.map(transformsOf);
   return rebuilt(source, (g, node, [x, filter, bias]) => {
     const plan = x && planOf(node, x, forms);
     return plan && [winograd(g, x, filter as Value, bias, plan, known)];
   });
 }
-
-/** Known as a session opens: in fp32, or in half precision and widened (compress/half.ts). */
-const isConstant = (v: Value): boolean => v.data !== undefined || madeBy(v, "Cast")?.inputs[0]?.data !== undefined;
 
 interface Plan {
   readonly form: Transforms;
@@ -84,7 +42,7 @@ function planOf(
   forms: readonly Transforms[],
 ): Plan | undefined {
   const [, filter] = inputs;
-  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !filter || !isConstant(filter)) return undefined;
+  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !filter || !knownValues(filter)) return undefined;
   const [K, C, ...kernel] = filter.shape as [number, number, number, number];
   const ones = [attrs.strides, attrs.dilations].every((list) => (list as readonly number[]).every((v) => v === 1));
   if (!ones || kernel.some((k) => k !== 3) || Math.min(K, C) < LEAST_CHANNELS) return undefined;

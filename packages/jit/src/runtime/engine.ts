@@ -6,6 +6,8 @@ import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx, type OnnxOptions } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
+import { blockConvolutions } from "../passes/blocked.ts";
+import { hasWinograd } from "../passes/blocked-winograd.ts";
 import { useWinograd } from "../passes/winograd.ts";
 import { choose, type StepPhases } from "../step-phases.ts";
 import { blockSize } from "./block-size.ts";
@@ -184,7 +186,7 @@ async function start(
   const client = takeClient(choice);
   try {
     if ("phases" in subject) await openStep(client, choice, subject);
-    else await open(client, choice, engine === "ort-web" && provider === "cpu" ? useWinograd(subject) : subject);
+    else await openGraph(client, choice, subject);
     return client;
   } catch (error) {
     await client.close();
@@ -192,12 +194,31 @@ async function start(
   }
 }
 
-/** With blocks where the processor has them. Filters of other sessions are constants: ONNX Runtime blocks those by itself. */
+/** Convolutions with constant filters as the CPU that runs them likes them. Those that stay as they are, ONNX Runtime blocks by itself. */
+async function openGraph(client: Client, choice: RuntimeChoice, graph: Graph): Promise<void> {
+  const [provider] = choice.providers;
+  if (provider !== "cpu") return open(client, choice, graph);
+  if (choice.engine === "ort-web") return open(client, choice, useWinograd(graph));
+  if (!hasWinograd(graph)) return open(client, choice, graph);
+  return inBlocks(client, choice, (block) =>
+    open(client, choice, hasWinograd(graph, block) ? blockConvolutions(graph, block) : graph),
+  );
+}
+
+/** Filters of steps are inputs, which ONNX Runtime does not block. */
 async function openStep(client: Client, choice: RuntimeChoice, state: TrainingState): Promise<void> {
-  const openWith = (block: number) => {
+  return inBlocks(client, choice, (block) => {
     const phases = choose(state.phases, block);
     return open(client, choice, phases.gradient, { ...state, phases });
-  };
+  });
+}
+
+/** Opens with blocks where the processor has them, else with blocks of one. */
+async function inBlocks(
+  client: Client,
+  choice: RuntimeChoice,
+  openWith: (block: number) => Promise<void>,
+): Promise<void> {
   const [provider] = choice.providers;
   const block = choice.engine === "ort" && provider === "cpu" ? await blockSize(client, choice) : 1;
   if (block === 1) return openWith(1);
