@@ -18,10 +18,11 @@ import {
   where,
 } from "@vitrail/tensor";
 import { beforeAll, expect, test } from "vitest";
+import { choose } from "./in-blocks.ts";
 import type { Graph, Port } from "./ir.ts";
 import { blockConvolutions } from "./passes/blocked.ts";
 import { optimise } from "./passes/index.ts";
-import { choose, splitStep } from "./step-phases.ts";
+import { splitStep } from "./step-phases.ts";
 import { opsOf, runGraph, type Values } from "./testing.ts";
 import { type TraceResult, trace } from "./trace.ts";
 

@@ -3,10 +3,7 @@
  * the session looks whether the gradients are finite; after that nobody reads the old state but the update itself, whose new
  * values may be written over the old ones: a copy of all parameters and slots less than with one graph.
  */
-import { reshape } from "./build.ts";
-import { Graph, type Node, type Port, readersOf, rebuilt, sameShape, type Value } from "./ir.ts";
-import { blockConvolutions } from "./passes/blocked.ts";
-import { removeDeadCode } from "./passes/dead-code.ts";
+import { Graph, type Node, type Port, readersOf, sameShape, type Value } from "./ir.ts";
 
 export interface StepPhases {
   readonly gradient: Graph;
@@ -16,7 +13,7 @@ export interface StepPhases {
 }
 
 /** How names begin of what one half hands to the other and nobody else sees (session.js). */
-const CROSSING = "crossing.";
+export const CROSSING = "crossing.";
 
 /**
  * Cuts the graph where the input `gate` comes in (the clip bound): outputs that depend on it are the update's.
@@ -49,35 +46,6 @@ export function splitStep(graph: Graph, gate: string, carry: Readonly<Record<str
   const gradient = part(graph, early, [...first, ...shown], []);
   const update = part(graph, late, last, ports);
   return { gradient, update, inPlace: overwritable(update, carry) };
-}
-
-/**
- * The halves with their choices made, for blocks of `block` channels (passes/blocked.ts). A gradient whose choice ends in a view crosses before
- * that, and the update has the view: as a graph's output it would be a copy, on one thread. `phases` stays as it is.
- */
-export function choose({ gradient, update, inPlace }: StepPhases, block: number): StepPhases {
-  const early = blockConvolutions(gradient, block);
-  const crossing = new Map<Value, Value>(); // what the update read, and what crosses in its place
-  const given = new Set(early.outputs.map(({ value }) => value));
-  early.outputs = early.outputs.map((port) => {
-    const value = beforeViews(port.value);
-    const read = update.inputs.find(({ name }) => name === port.name);
-    if (!read || !port.name.startsWith(CROSSING) || !value.producer || given.has(value)) return port;
-    given.add(value);
-    crossing.set(read.value, value);
-    return { name: port.name, value };
-  });
-  removeDeadCode(early);
-  const view = (out: Graph, read: Value): Value => reshape(out, crossing.get(read) ?? read, read.shape);
-  const late = rebuilt(update, () => undefined, view);
-  late.inputs = update.inputs.map(({ name, value }) => ({ name, value: crossing.get(value) ?? value }));
-  return { gradient: early, update: late, inPlace };
-}
-
-/** What `v` is a view of. */
-function beforeViews(v: Value): Value {
-  const node = v.producer;
-  return node?.op === "Reshape" ? beforeViews(node.inputs[0] as Value) : v;
 }
 
 /** Cheaper to do again than to keep: views, squares (of each gradient, for the norm of all), and joined vectors of state taken apart. */

@@ -6,10 +6,8 @@ import { JitError } from "../errors.ts";
 import type { Graph } from "../ir.ts";
 import { encodeOnnx, type OnnxOptions } from "../onnx.ts";
 import { join } from "../onnx-proto.ts";
-import { blockConvolutions } from "../passes/blocked.ts";
-import { hasWinograd } from "../passes/blocked-winograd.ts";
 import { useWinograd } from "../passes/winograd.ts";
-import { choose, type StepPhases } from "../step-phases.ts";
+import type { StepPhases } from "../step-phases.ts";
 import { blockSize } from "./block-size.ts";
 import { Client } from "./client.ts";
 import type { HostTensors, OpenRequest, RuntimeChoice } from "./protocol.ts";
@@ -199,6 +197,7 @@ async function openGraph(client: Client, choice: RuntimeChoice, graph: Graph): P
   const [provider] = choice.providers;
   if (provider !== "cpu") return open(client, choice, graph);
   if (choice.engine === "ort-web") return open(client, choice, useWinograd(graph));
+  const { blockConvolutions, hasWinograd } = await import("../in-blocks.ts");
   if (!hasWinograd(graph)) return open(client, choice, graph);
   return inBlocks(client, choice, (block) =>
     open(client, choice, hasWinograd(graph, block) ? blockConvolutions(graph, block) : graph),
@@ -207,6 +206,7 @@ async function openGraph(client: Client, choice: RuntimeChoice, graph: Graph): P
 
 /** Filters of steps are inputs, which ONNX Runtime does not block. */
 async function openStep(client: Client, choice: RuntimeChoice, state: TrainingState): Promise<void> {
+  const { choose } = await import("../in-blocks.ts");
   return inBlocks(client, choice, (block) => {
     const phases = choose(state.phases, block);
     return open(client, choice, phases.gradient, { ...state, phases });
