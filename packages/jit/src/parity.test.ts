@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expectClose, shared } from "@repo/testing";
+import { expectClose, filledCheckpoint, fillImage, goldens, goldenTensor, shared } from "@repo/testing";
 import { readCheckpoint } from "@vitrail/checkpoint";
 import { createModel, type ImageModel, loadModel, type ModelSpec } from "@vitrail/layers";
 import { ResNet, resnetModels, resnetStages } from "@vitrail/resnet";
@@ -78,6 +78,24 @@ describe("a compiled model gives the eager one's logits", () => {
       expectClose(single, actual.slice(i * classes, (i + 1) * classes), 1e-5, `${name}, row ${i}`);
     }
     for (const t of [x, eager]) t.dispose();
+    await compiled.dispose();
+    model.dispose();
+  });
+
+  // Large layers have lowerings of their own (passes/blocked-winograd.ts).
+  test.each([resnetModels.resnet18, resnetModels.resnet50])("$name at full size, and torchvision's", async (spec) => {
+    const file = `../../resnet/src/__goldens__/full-${spec.name.slice("resnet".length)}.safetensors`;
+    const golden = goldens(new URL(file, import.meta.url));
+    const model = loadModel(spec, filledCheckpoint(spec, Math.SQRT2, golden.tensors));
+    const compiled = await compile(model, { input: [null, 224, 224, 3] });
+    const image = fillImage("full", [1, 224, 224, 3]);
+    const expected = goldenTensor(golden, "logits").float32();
+    expectClose(await compiled.run(image), expected, 1e-4, spec.name);
+    const three = await compiled.run(
+      Float32Array.from({ length: 3 * image.length }, (_, i) => image[i % image.length] as number),
+    );
+    for (const i of [0, 1, 2])
+      expectClose(three.slice(1000 * i, 1000 * (i + 1)), expected, 1e-4, `${spec.name}, row ${i}`);
     await compiled.dispose();
     model.dispose();
   });
