@@ -7,7 +7,7 @@ export function maxRelativeError(actual: ArrayLike<number>, expected: ArrayLike<
   let scale = 0;
   for (let i = 0; i < expected.length; i++) {
     const d = Math.abs((actual[i] as number) - (expected[i] as number));
-    if (!(d <= worst)) worst = d; // NaN too
+    worst = Math.max(worst, d); // once NaN, NaN to the end
     scale = Math.max(scale, Math.abs(expected[i] as number));
   }
   return scale === 0 ? worst : worst / scale;
