@@ -1,4 +1,5 @@
 /** Winograd's convolutions in blocks against plain ones, in this machine's own block size; without blocks these tests skip. */
+import { expectClose } from "@repo/testing";
 import {
   add,
   conv2d,
@@ -48,11 +49,8 @@ async function expectSame(plain: Graph, made: Graph, images = 2) {
   const x = { dims, data: createRng(3).normal(dims.reduce((a, b) => a * b)) };
   const [a, b] = [await runGraph(plain, { [name]: x }), await runGraph(made, { [name]: x })];
   for (const [output, { dims: shape, data }] of Object.entries(a)) {
-    const other = b[output]?.data as Float32Array;
     expect(b[output]?.dims).toEqual(shape);
-    const scale = data.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-    const error = data.reduce((most, v, i) => Math.max(most, Math.abs(v - (other[i] as number))), 0);
-    expect(error / scale).toBeLessThan(1e-5);
+    expectClose(b[output]?.data as Float32Array, data, 1e-5, output);
   }
 }
 

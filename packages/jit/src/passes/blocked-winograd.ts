@@ -9,7 +9,7 @@ import { concat, gatherAt, matMul, reshape, slice, transpose } from "../build.ts
 import type { Graph, Node, Value } from "../ir.ts";
 import { rowsOfFilter } from "./blocked-filters.ts";
 import { convolution, type Forms } from "./blocked-forms.ts";
-import { knownValues } from "./match.ts";
+import { knownThreeByThree } from "./match.ts";
 import { type Transforms, transformsOf } from "./toom-cook.ts";
 
 /** Tiles' rows, least error first. A larger one is taken where it saves a twentieth of the products. */
@@ -53,16 +53,13 @@ export function hasWinograd({ nodes }: Graph, block = BLOCK): boolean {
   );
 }
 
-/** How a convolution becomes Winograd's, if it is one whose filter is constant and that is faster so. */
-function planOf({ op, domain, inputs, outputs, attrs }: Node, block: number): Plan | undefined {
-  const [, filter] = inputs;
-  const known = filter && knownValues(filter);
-  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !known) return undefined;
-  const [K, C, ...kernel] = filter.shape as [number, number, number, number];
-  const ones = [attrs.strides, attrs.dilations].every((list) => (list as readonly number[]).every((v) => v === 1));
-  const [, , H, W] = (outputs[0] as Value).shape as [number, number, number, number];
-  if (!ones || kernel.some((k) => k !== 3) || K % block !== 0 || C % block !== 0) return undefined;
-  if (9 * K * C * H * W < LEAST_WORK) return undefined;
+/** How a convolution becomes Winograd's, if it is one whose filter is known and that is faster so. */
+function planOf(node: Node, block: number): Plan | undefined {
+  const plain = knownThreeByThree(node);
+  if (!plain) return undefined;
+  const { K, C, known } = plain;
+  const [, , H, W] = (node.outputs[0] as Value).shape as [number, number, number, number];
+  if (K % block !== 0 || C % block !== 0 || 9 * K * C * H * W < LEAST_WORK) return undefined;
   const left = (m: number) => ((m + 2) * Math.ceil(H / m)) / (3 * H);
   const m = TILES.reduce((best, next) => (left(next) < WORTH * left(best) ? next : best));
   if (left(m) > MOST_LEFT) return undefined;

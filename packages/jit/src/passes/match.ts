@@ -46,3 +46,13 @@ export function knownValues(v: Value): (() => Float32Array) | undefined {
   if (!data || (dtype !== "float32" && dtype !== "float16")) return undefined;
   return () => (dtype === "float16" ? decodeFloat16(data() as Uint16Array) : (data() as Float32Array));
 }
+
+/** A plain convolution of 3 × 3 whose filter is known: stride one, no dilation, one group. Its filter is [K, C, 3, 3]. */
+export function knownThreeByThree({ op, domain, inputs, attrs }: Node) {
+  const [, filter] = inputs;
+  const known = filter && knownValues(filter);
+  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !known) return undefined;
+  const [K, C, ...kernel] = filter.shape as [number, number, number, number];
+  const steps = [...(attrs.strides as readonly number[]), ...(attrs.dilations as readonly number[])];
+  return steps.every((v) => v === 1) && kernel.every((k) => k === 3) ? { K, C, known } : undefined;
+}

@@ -7,7 +7,7 @@
  */
 import { matMul, reshape, transpose } from "../build.ts";
 import { type Graph, type Node, rebuilt, type Value } from "../ir.ts";
-import { knownValues } from "./match.ts";
+import { knownThreeByThree } from "./match.ts";
 import { type Matrix, type Transforms, transformsOf } from "./toom-cook.ts";
 
 /** Tiles, the largest first. */
@@ -36,16 +36,10 @@ interface Plan {
   readonly shape: readonly number[];
 }
 
-function planOf(
-  { op, domain, inputs, outputs, attrs }: Node,
-  x: Value,
-  forms: readonly Transforms[],
-): Plan | undefined {
-  const [, filter] = inputs;
-  if (op !== "Conv" || domain !== "" || attrs.group !== 1 || !filter || !knownValues(filter)) return undefined;
-  const [K, C, ...kernel] = filter.shape as [number, number, number, number];
-  const ones = [attrs.strides, attrs.dilations].every((list) => (list as readonly number[]).every((v) => v === 1));
-  if (!ones || kernel.some((k) => k !== 3) || Math.min(K, C) < LEAST_CHANNELS) return undefined;
+function planOf(node: Node, x: Value, forms: readonly Transforms[]): Plan | undefined {
+  const { outputs, attrs } = node;
+  const plain = knownThreeByThree(node);
+  if (!plain || Math.min(plain.K, plain.C) < LEAST_CHANNELS) return undefined;
   const { shape } = outputs[0] as Value;
   const [, , H, W] = shape as [number, number, number, number];
   const [top, left] = attrs.pads as [number, number];
