@@ -23,7 +23,7 @@ export function filterProducts(forms: Forms, node: Node): Value | undefined {
   const parts = Array.from({ length: kh * kw }, (_, t) => {
     const rows = { offset: Math.floor(t / kw) - top, stride: sh, size: h };
     const columns = { offset: (t % kw) - left, stride: sw, size: w };
-    const seen = channelsLast(g, tapOf(g, x, rows, columns, b));
+    const seen = channelsLast(g, tapOf(forms, x, rows, columns));
     return gemm(g, slopes, reshape(g, seen, [N * h * w, C]), false, false);
   });
   return besideEachOther(g, parts, filter);

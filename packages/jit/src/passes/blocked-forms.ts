@@ -12,7 +12,7 @@ export class Forms {
   readonly block: number;
   readonly #plain = new Map<Value, Value>();
   readonly #blocked = new Map<Value, Value>();
-  readonly #turned = new Map<Value, Value>();
+  readonly #made = new Map<Value, Map<string, Value>>();
   readonly #centred = new Map<Value, { readonly mean: Value; readonly made: Value }>();
   readonly #uses: ReadonlyMap<Value, number>;
 
@@ -71,15 +71,12 @@ export class Forms {
     return made;
   }
 
-  /** A matrix [T, M] of whole blocks of columns as [M, T]: into blocks, its columns being channels, and out of them. */
-  turned(v: Value): Value {
-    const known = this.#turned.get(v);
-    if (known) return known;
-    const [T, M] = v.shape as [number, number];
-    const rows = reshape(this.out, this.plain(v), [1, T, 1, M]);
-    const blocks = this.out.add("ReorderInput", [rows], { channels_last: 1 }, [1, M, T, 1], v.dtype, BLOCKED_DOMAIN);
-    const made = reshape(this.out, reorderOutput(this.out, blocks), [M, T]);
-    this.#turned.set(v, made);
+  /** What `make` makes of `v`, once for each name of it. */
+  once(v: Value, name: string, make: () => Value): Value {
+    const of = this.#made.get(v) ?? new Map<string, Value>();
+    this.#made.set(v, of);
+    const made = of.get(name) ?? make();
+    of.set(name, made);
     return made;
   }
 }

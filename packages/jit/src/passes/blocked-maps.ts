@@ -156,7 +156,7 @@ function strided(forms: Forms, { attrs, outputs }: Node, map: Value): boolean {
     const i = axes.indexOf(axis);
     return { offset: starts[i] ?? 0, stride: steps[i] ?? 1, size: y.shape[axis] as number };
   };
-  forms.setBlocked(y, tapOf(forms.out, forms.blocked(map), reach(2), reach(3), forms.block));
+  forms.setBlocked(y, tapOf(forms, forms.blocked(map), reach(2), reach(3)));
   return true;
 }
 

@@ -108,7 +108,10 @@ describe(`blocked convolutions${without}`, () => {
     ["3 x 3 with a stride, even sizes, padded by hand", [2, 8, 6, twice], [3, 3, twice, b], 2, "hand", 14],
     ["a window larger than the map", [1, 3, 2, b], [5, 5, b, b], 1, "same", 2],
     ["no padding, one side only", [2, 5, 8, b], [1, 3, b, b], 1, "valid", 5],
-    ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 2],
+    // Its map is thinned before it.
+    ["1 x 1 with a stride", [2, 8, 8, b], [1, 1, b, b], 2, "valid", 3],
+    ["1 x 1 with a stride, odd sizes, padded by hand", [2, 9, 5, b], [1, 1, b, twice], 2, "hand", 2],
+    ["1 x 1 with a longer stride", [3, 7, 8, twice], [1, 1, twice, b], 3, "valid", 3],
     ["an image's three channels", [2, 16, 15, 3], [7, 7, 3, b], 2, "same", 1],
     ["fewer channels than a block", [2, 6, 6, b / 2], [3, 3, b / 2, b], 1, "same", 1],
     ["a large window and stride", [2, 13, 11, many], [5, 4, many, twice], 3, "valid", 30],
@@ -178,14 +181,19 @@ describe(`blocked convolutions${without}`, () => {
     expect(opsOf(graph)).toContain("GlobalAveragePool");
   });
 
-  test.skipIf(block === 1)("a stride's map is thinned in blocks", async () => {
-    const f = (...tensors: Tensor[]) => {
-      const loss = (w: Tensor4D, v: Tensor4D) => conv2d(conv2d(tensors[0] as Tensor4D, w, 1, "same"), v, 2, "valid");
-      return { dv: grads(loss as never)([tensors[1], tensors[2]] as Tensor[], tensors[3] as Tensor)[1] as Tensor };
-    };
-    const made = await sameInBlocks(traceTraining(f as never, [[2, 9, 6, b], kernel, [1, 1, b, b], [2, 5, 3, b]]));
-    expect(opsOf(made)).not.toContain("Slice");
-  });
+  test.skipIf(block === 1)(
+    "a stride's map is thinned in blocks, once for the convolution and its gradient",
+    async () => {
+      const f = (...tensors: Tensor[]) => {
+        const loss = (w: Tensor4D, v: Tensor4D) => conv2d(conv2d(tensors[0] as Tensor4D, w, 1, "same"), v, 2, "valid");
+        const [w, v, slope] = tensors.slice(1) as [Tensor4D, Tensor4D, Tensor];
+        return { y: loss(w, v), dv: grads(loss as never)([w, v], slope)[1] as Tensor };
+      };
+      const made = await sameInBlocks(traceTraining(f as never, [[2, 9, 6, b], kernel, [1, 1, b, b], [2, 5, 3, b]]));
+      expect(opsOf(made)).not.toContain("Slice");
+      expect(blockedNodes(made, "Conv").filter(({ attrs }) => attrs.group === b)).toHaveLength(1);
+    },
+  );
 
   test.skipIf(block === 1).each([
     ["a small map", 16],

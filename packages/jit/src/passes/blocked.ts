@@ -7,7 +7,7 @@
  * https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/contrib_ops/cpu/nchwc_ops.cc and
  * core/optimizer/nchwc_transformer.cc. Shapes of blocked values are written [N, C, H, W], as there.
  */
-import { type Graph, type Node, readersOf, type Value } from "../ir.ts";
+import { type Attrs, type Graph, type Node, readersOf, type Value } from "../ir.ts";
 import { isFilterGradient } from "../lower/choice.ts";
 import { filterGradient } from "./blocked-filter-gradient.ts";
 import { filterProducts } from "./blocked-filter-products.ts";
@@ -15,8 +15,10 @@ import { BLOCKED_DOMAIN, blockFilter, Forms } from "./blocked-forms.ts";
 import { inputGradient } from "./blocked-input-gradient.ts";
 import { asConvolution, throughBlocks } from "./blocked-maps.ts";
 import { turnedProduct } from "./blocked-products.ts";
+import { type Reach, tapOf } from "./blocked-taps.ts";
 import { winogradRows } from "./blocked-winograd.ts";
 import { removeDeadCode } from "./dead-code.ts";
+import { simplify } from "./simplify.ts";
 
 /**
  * A copy of `source` with its convolutions in blocks of `block` channels, or with all choices made for plain ONNX where that is 1.
@@ -39,8 +41,9 @@ export function blockConvolutions(source: Graph, block: number): Graph {
       const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
       const map = (x.shape[1] as number) < block ? forms.plain(x) : forms.blocked(x);
-      const inputs = [map, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
-      forms.setBlocked(y, out.add("Conv", inputs, attrs, y.shape, y.dtype, BLOCKED_DOMAIN));
+      const [seen, window] = seenBy(forms, node, map);
+      const inputs = [seen, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
+      forms.setBlocked(y, out.add("Conv", inputs, window, y.shape, y.dtype, BLOCKED_DOMAIN));
       continue;
     }
     if (block > 1 && throughBlocks(forms, node)) continue;
@@ -58,6 +61,7 @@ export function blockConvolutions(source: Graph, block: number): Graph {
     }
   }
   out.outputs = source.outputs.map(({ name, value }) => ({ name, value: forms.plain(value) }));
+  simplify(out);
   removeDeadCode(out);
   if (block > 1) turnFiltersFirst(out);
   return out;
@@ -71,6 +75,24 @@ function winograd(forms: Forms, node: Node, readers: ReadonlyMap<Value, readonly
   const summed = forms.uses(y) === 1 && readers.get(y)?.[0]?.op === "Add";
   forms.setBlocked(y, summed ? asConvolution(forms.out, made) : made);
   return true;
+}
+
+/**
+ * The map that a convolution reads, and its window there. For a 1 x 1 filter with a stride the map is thinned first: its kernel
+ * without a stride sums over 128 channels before it writes, the one with a stride over those of a block.
+ */
+function seenBy(forms: Forms, { inputs, attrs, outputs }: Node, map: Value): [Value, Attrs] {
+  const [C] = map.shape.slice(1) as [number];
+  const [, , H, W] = (outputs[0] as Value).shape as [number, number, number, number];
+  const [strides, pads] = [attrs.strides, attrs.pads] as [readonly number[], readonly number[]];
+  const single = (inputs[1] as Value).shape.slice(2).every((size) => size === 1);
+  if (!single || C < forms.block) return [map, attrs];
+  const reach = (axis: 0 | 1, size: number): Reach => ({
+    offset: -(pads[axis] as number),
+    stride: strides[axis] as number,
+    size,
+  });
+  return [tapOf(forms, map, reach(0, H), reach(1, W)), { ...attrs, strides: [1, 1], pads: [0, 0, 0, 0] }];
 }
 
 /** What only moves values. */
