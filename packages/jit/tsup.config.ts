@@ -1,10 +1,8 @@
-import { library } from "@repo/tsup";
-
-const dts = { compilerOptions: { customConditions: [], composite: false } };
+import { declarations, library } from "@repo/tsup";
 
 // Two builds: package.json's "imports" give each platform its own host.
 export default [
-  library(["src/index.ts", "src/worker.js"], { dts: { entry: ["src/index.ts", "src/browser.ts"], ...dts } }),
+  library(["src/index.ts", "src/worker.js"], { dts: { entry: ["src/index.ts", "src/browser.ts"], ...declarations } }),
   library(["src/browser.ts", "src/worker-browser.js"], {
     platform: "browser",
     clean: false,

@@ -99,7 +99,7 @@ function typeCheck(project, count) {
   const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext"];
   const files = Array.from({ length: count }, (_, i) => `example-${i}.ts`);
   const { status, stdout, stderr } = project.ends(
-    binOf("typescript", "tsc"),
+    binOf("typescript-7", "tsc"),
     ...options,
     ...["--types", "node", "--moduleDetection", "force", "--pretty", "false"],
     ...files,

@@ -61,7 +61,7 @@ export const tasks = {
   build: { build: "all", run: async () => 0 },
   typecheck: {
     run: () => {
-      const tsc = binOf("typescript", "tsc");
+      const tsc = binOf("typescript-7", "tsc");
       const projects = ["tsconfig.json", "apps/web/tsconfig.json"];
       return all(...projects.map((project) => () => node(tsc, ["--noEmit", "-p", project])));
     },
