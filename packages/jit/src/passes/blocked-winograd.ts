@@ -93,11 +93,14 @@ export function winogradRows(forms: Forms, node: Node): Value | undefined {
   const line = W * b;
   const At = matrix(g, [m, n], (k, p) => A[p]?.[k] as number);
   const y = matMul(g, At, reshape(g, M, [images, n, (K / b) * rows * line]));
-  const woven = together
-    ? transpose(g, reshape(g, y, [m, K / b, N, tiles, line]), [2, 1, 3, 0, 4])
-    : transpose(g, reshape(g, y, [N, m, (K / b) * tiles, line]), [0, 2, 1, 3]);
-  const cut = slice(g, reshape(g, woven, [(N * K) / b, m * tiles, line]), [0, 0, 0], [(N * K) / b, H, line]);
-  return reshape(g, cut, [N, K, H, W]);
+  if (together) {
+    const woven = transpose(g, reshape(g, y, [m, K / b, N, tiles, line]), [2, 1, 3, 0, 4]);
+    const whole = reshape(g, woven, [(N * K) / b, m * tiles, line]);
+    return reshape(g, slice(g, whole, [0, 0, 0], [(N * K) / b, H, line]), [N, K, H, W]);
+  }
+  const at = (c: number, row: number) => ((row % m) * (K / b) + c) * tiles + Math.floor(row / m);
+  const runs = range(K / b).flatMap((c) => range(H).map((row) => at(c, row)));
+  return reshape(g, gatherAt(g, reshape(g, y, [N, m * (K / b) * tiles, line]), runs, 1), [N, K, H, W]);
 }
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -130,7 +133,7 @@ function transformedMap(g: Graph, map: Value, { form, tiles, together }: Plan, t
     const apart = transpose(g, reshape(g, V, [N, C / b, n, tiles * line]), [2, 1, 0, 3]);
     return reshape(g, apart, [1, n * C, N * tiles, width]);
   }
-  // From [C / b, groups, n, span] to [n, C / b, groups, span]: on all threads, as a transpose is not.
+  // From [C / b, groups, n, span] to [n, C / b, groups, span]. A gather has all threads, where a transpose has one.
   const runs = range(n).flatMap((p) => range((C / b) * groups).map((q) => q * n + p));
   return reshape(g, gatherAt(g, reshape(g, V, [N, runs.length, span * line]), runs, 1), [N, n * C, tiles, width]);
 }
