@@ -38,11 +38,10 @@ export function blockConvolutions(source: Graph, block: number): Graph {
     }
     if (block > 1 && winograd(forms, node, readers)) continue;
     if (block > 1 && isBlockable(forms, node)) {
-      const [x, filter, bias] = node.inputs as [Value, Value, Value | undefined];
+      const [, filter, bias] = node.inputs as [Value, Value, Value | undefined];
       const [y] = outputs as [Value];
-      const map = (x.shape[1] as number) < block ? forms.plain(x) : forms.blocked(x);
-      const [seen, window] = seenBy(forms, node, map);
-      const inputs = [seen, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
+      const [map, window] = seenBy(forms, node);
+      const inputs = [map, blockFilter(out, forms.plain(filter), block), ...(bias ? [forms.plain(bias)] : [])];
       forms.setBlocked(y, out.add("Conv", inputs, window, y.shape, y.dtype, BLOCKED_DOMAIN));
       continue;
     }
@@ -78,15 +77,16 @@ function winograd(forms: Forms, node: Node, readers: ReadonlyMap<Value, readonly
 }
 
 /**
- * The map that a convolution reads, and its window there. For a 1 x 1 filter with a stride the map is thinned first: its kernel
- * without a stride sums over 128 channels before it writes, the one with a stride over those of a block.
+ * The map that a convolution reads, in blocks where it has one, and its window there. For a 1 x 1 filter with a stride the map is thinned
+ * first: its kernel without a stride sums over 128 channels before it writes, the one with a stride over those of a block.
  */
-function seenBy(forms: Forms, { inputs, attrs, outputs }: Node, map: Value): [Value, Attrs] {
-  const [C] = map.shape.slice(1) as [number];
+function seenBy(forms: Forms, { inputs, attrs, outputs }: Node): [Value, Attrs] {
+  const [x, filter] = inputs as [Value, Value];
+  if ((x.shape[1] as number) < forms.block) return [forms.plain(x), attrs];
+  const map = forms.blocked(x);
+  if (filter.shape.slice(2).some((size) => size > 1)) return [map, attrs];
   const [, , H, W] = (outputs[0] as Value).shape as [number, number, number, number];
   const [strides, pads] = [attrs.strides, attrs.pads] as [readonly number[], readonly number[]];
-  const single = (inputs[1] as Value).shape.slice(2).every((size) => size === 1);
-  if (!single || C < forms.block) return [map, attrs];
   const reach = (axis: 0 | 1, size: number): Reach => ({
     offset: -(pads[axis] as number),
     stride: strides[axis] as number,
